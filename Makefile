@@ -1,0 +1,31 @@
+# Thin: each line is a command that a user could type.
+PYTHON ?= python3
+CORES ?= $(shell nproc)
+BIN := .venv/bin
+
+.PHONY: install demo test bench
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[workflow,embed,gurobi,plot,demo,test]'
+	touch $@
+
+demo: install
+	$(BIN)/snakemake --configfile config/demo.yaml --cores $(CORES)
+	$(BIN)/snakemake --configfile config/demo.yaml --report results/report.html --quiet
+	@echo "figure: results/figures/emoji100_scaling.pdf and .png"
+	@echo "table:  results/tables/emoji100_scaling.csv and .tex"
+	@echo "report: results/report.html"
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+	$(BIN)/python -m pytest
+
+bench: install
+	$(BIN)/python benchmarks/embedding.py

@@ -1,0 +1,101 @@
+# Raw files -> what a dataset holds: rows and labels, class names and prompts, random halves.
+
+
+def source_of(wildcards):
+    """Params function: where a file comes from."""
+    sources = config["datasets"].get(wildcards.dataset, {"sources": {}})["sources"]
+    if wildcards.source not in sources:
+        raise WorkflowError(
+            f"datasets.{wildcards.dataset}.sources: has no file {wildcards.source!r}"
+        )
+    return canonical(sources[wildcards.source])
+
+
+def sources_of(wildcards):
+    """Input function: the files that a dataset is made of."""
+    return [
+        f"resources/datasets/{wildcards.dataset}/{name}"
+        for name in sorted(config["datasets"][wildcards.dataset]["sources"])
+    ]
+
+
+rule fetch_source:
+    """One file of a dataset, downloaded and checked; a file placed there by hand is left alone."""
+    output:
+        "resources/datasets/{dataset}/{source}",
+    log:
+        "logs/fetch_source/{dataset}/{source}.log",
+    wildcard_constraints:
+        source="[^/]+",
+    conda:
+        "../envs/embed.yaml"
+    resources:
+        runtime="4h",
+    params:
+        source=source_of,
+    shell:
+        "python {workflow.basedir}/workflow/scripts/fetch_source.py"
+        " --dataset {wildcards.dataset} --source {params.source:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule index_dataset:
+    """Rows, labels and keys of the images, in the order of the embeddings."""
+    input:
+        sources_of,
+    output:
+        "results/datasets/{dataset}/index.h5",
+    log:
+        "logs/index_dataset/{dataset}.log",
+    conda:
+        "../envs/embed.yaml"
+    params:
+        settings=entry_of("datasets", "dataset", without=("prompts", "class_names")),
+        code=code_of("datasets", "dataset", loaders, "loader"),
+    shell:
+        "python {workflow.basedir}/workflow/scripts/index_dataset.py"
+        " --dataset {wildcards.dataset} --settings {params.settings:q}"
+        " --folder resources/datasets/{wildcards.dataset}"
+        " --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule describe_classes:
+    """Class names and prompts; apart from the index, so that a prompt re-embeds no image."""
+    input:
+        sources_of,
+    output:
+        "results/datasets/{dataset}/classes.h5",
+    log:
+        "logs/describe_classes/{dataset}.log",
+    conda:
+        "../envs/embed.yaml"
+    params:
+        settings=entry_of("datasets", "dataset"),
+        code=code_of("datasets", "dataset", loaders, "loader"),
+    shell:
+        "python {workflow.basedir}/workflow/scripts/describe_classes.py"
+        " --dataset {wildcards.dataset} --settings {params.settings:q}"
+        " --folder resources/datasets/{wildcards.dataset}"
+        " --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule draw_halves:
+    """Random halves of the images, computed once with torch's generator."""
+    input:
+        index="results/datasets/{dataset}/index.h5",
+        classes="results/datasets/{dataset}/classes.h5",
+    output:
+        "results/datasets/{dataset}/draws.h5",
+    log:
+        "logs/draw_halves/{dataset}.log",
+    conda:
+        "../envs/embed.yaml"
+    params:
+        seed=config["seed"],
+        draws=config["draws"],
+        code=code_digest("blindmatch.prototypes"),
+    shell:
+        "python {workflow.basedir}/workflow/scripts/draw_halves.py"
+        " --index {input.index:q} --classes {input.classes:q}"
+        " --seed {params.seed} --draws {params.draws}"
+        " --output {output:q} 2>&1 | tee {log:q}"

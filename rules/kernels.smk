@@ -1,0 +1,48 @@
+# Embeddings -> prototypes -> kernels. A kernel belongs to one model, never to a pair.
+
+
+rule compute_kernel_vision:
+    """Kernel of the class means over each random half, and over all images."""
+    input:
+        embeddings="results/embeddings/{dataset}/vision/{model}.h5",
+        index="results/datasets/{dataset}/index.h5",
+        draws="results/datasets/{dataset}/draws.h5",
+    output:
+        "results/kernels/{dataset}/{kernel}/vision/{model}.h5",
+    log:
+        "logs/compute_kernel_vision/{dataset}/{kernel}/{model}.log",
+    conda:
+        "../envs/match.yaml"
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        code=code_digest("blindmatch.kernels", "blindmatch.prototypes"),
+    shell:
+        "python {workflow.basedir}/workflow/scripts/compute_kernel_vision.py"
+        " --dataset {wildcards.dataset} --model {wildcards.model} --kernel {wildcards.kernel}"
+        " --embeddings {input.embeddings:q} --index {input.index:q} --draws {input.draws:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule compute_kernel_language:
+    """Kernel of the class means over all prompts."""
+    input:
+        embeddings="results/embeddings/{dataset}/language/{model}.h5",
+        classes="results/datasets/{dataset}/classes.h5",
+    output:
+        "results/kernels/{dataset}/{kernel}/language/{model}.h5",
+    log:
+        "logs/compute_kernel_language/{dataset}/{kernel}/{model}.log",
+    conda:
+        "../envs/match.yaml"
+    resources:
+        mem_mb=8000,
+        runtime="1h",
+    params:
+        code=code_digest("blindmatch.kernels", "blindmatch.prototypes"),
+    shell:
+        "python {workflow.basedir}/workflow/scripts/compute_kernel_language.py"
+        " --dataset {wildcards.dataset} --model {wildcards.model} --kernel {wildcards.kernel}"
+        " --embeddings {input.embeddings:q} --classes {input.classes:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"

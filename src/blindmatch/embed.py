@@ -1,0 +1,296 @@
+"""Embeddings: images or prompts in, one checked cache out; interrupted runs resume.
+
+Rows are appended batch by batch to `<output>.partial`, a plain file with a one-line header that
+says what it is for. A restart cuts it back to whole batches and goes on, so that batches, and with
+them every bit of the result, are those of an uninterrupted run.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from blindmatch.datasets import Dataset
+from blindmatch.errors import BlindmatchError
+from blindmatch.models import LanguageEncoder, VisionEncoder
+from blindmatch.progress import Progress, Report, say
+from blindmatch.provenance import version_of
+from blindmatch.storage import check_embeddings, write_cache
+
+#: Images at a time where the configuration leaves it open: small batches stay in a CPU's cache.
+BATCH_SIZE = {"cpu": 8, "cuda": 256}
+
+_LIBRARIES = ("torch", "torchvision", "timm", "open_clip_torch", "sentence-transformers")
+_HEADER = 4096
+
+
+class PartialRows:
+    """Rows on disk of a computation that may be interrupted at any moment.
+
+    Parameters
+    ----------
+    output : path-like
+        The file to be made; rows gather in ``<output>.partial`` beside it.
+    identity : dict
+        What the rows are; a partial file of anything else is discarded, and said so.
+    dimension, batch_size : int
+    """
+
+    def __init__(
+        self, output: str | Path, identity: dict, dimension: int, batch_size: int, report: Report
+    ) -> None:
+        self.path = Path(f"{output}.partial")
+        described = {**identity, "dimension": dimension, "batch_size": batch_size}
+        self._header = json.dumps(described, sort_keys=True).encode().ljust(_HEADER - 1) + b"\n"
+        if len(self._header) != _HEADER:
+            raise BlindmatchError(f"{output}: the description of the embeddings is too long")
+        self._dimension = dimension
+        with self._explained():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.done = self._resume(batch_size, report)
+            self._stream = open(self.path, "r+b")  # noqa: SIM115 - closed in finish or at exit
+            self._stream.seek(0, os.SEEK_END)
+
+    def _resume(self, batch_size: int, report: Report) -> int:
+        """Cut an earlier run's file back to whole batches; number of rows that it holds."""
+        with open(self.path, "a+b") as stream:
+            stream.seek(0)
+            found = stream.read(_HEADER)
+            if found != self._header:
+                if found:
+                    report(f"{self.path}: made with other settings or data, starting afresh")
+                stream.truncate(0)
+                stream.write(self._header)
+                return 0
+            batch_bytes = 4 * self._dimension * batch_size
+            batches = (stream.seek(0, os.SEEK_END) - _HEADER) // batch_bytes
+            stream.truncate(_HEADER + batches * batch_bytes)
+        if batches:
+            report(f"{self.path}: resuming after {batches * batch_size:,} rows")
+        return batches * batch_size
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add one batch, shape (batch, dimension)."""
+        with self._explained():
+            self._stream.write(np.ascontiguousarray(rows, dtype="<f4").tobytes())
+            self._stream.flush()
+
+    def finish(self, rows: int) -> np.ndarray:
+        """All rows, shape (rows, dimension), float32; the partial file stays until `remove`."""
+        with self._explained():
+            self._stream.close()
+            values = np.fromfile(self.path, dtype="<f4", offset=_HEADER)
+        return values.reshape(-1, self._dimension)[:rows]
+
+    def remove(self) -> None:
+        """Delete the partial file: its rows are safe elsewhere."""
+        self.path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BlindmatchError(
+                f"{self.path}: cannot be written ({error.strerror or error}); whole batches in it "
+                "are kept, the same command resumes"
+            ) from error
+
+
+def choose_device(device: str, report: Report = say) -> str:
+    """ "cuda" or "cpu" for the configured "auto", "cuda" or "cpu"; says aloud which.
+
+    Raises
+    ------
+    BlindmatchError
+        If "cuda" is demanded and there is none.
+    """
+    import torch
+
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise BlindmatchError("embedding.device: 'cuda' is demanded, no usable GPU was found")
+    if device == "cpu" or not available:
+        report("runs on the CPU" + ("" if available or device == "cpu" else ": no GPU was found"))
+        return "cpu"
+    report(f"runs on the GPU {torch.cuda.get_device_name()}")
+    return "cuda"
+
+
+def embed_images(
+    dataset: Dataset,
+    rows: int,
+    encoder: VisionEncoder,
+    output: str | Path,
+    *,
+    identity: dict,
+    precision: str = "float32",
+    batch_size: int | None = None,
+    device: str = "auto",
+    threads: int = 1,
+    report: Report = say,
+) -> None:
+    """Embed every image of a dataset and publish the cache.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rows : int
+        Number of images.
+    encoder : VisionEncoder
+    output : path-like
+        The cache: array `embeddings` (rows, dimension), float32.
+    identity : dict
+        Written into the cache beside the encoder's own: dataset, model, digest of the index.
+    precision : {"float32", "bfloat16"}
+        bfloat16 computes under autocast; the result is stored as float32 all the same.
+    batch_size : int, optional
+        Default `BATCH_SIZE` of the device.
+    device : {"auto", "cpu", "cuda"}
+    threads : int
+        CPU threads of torch, or worker processes that read images for a GPU.
+    report : callable
+
+    Raises
+    ------
+    BlindmatchError
+        An unreadable image, an embedding with NaN or of length zero, a full disk, ...
+    """
+    import torch
+
+    device = choose_device(device, report)
+    batch_size = batch_size or BATCH_SIZE[device]
+    torch.set_num_threads(threads)
+    described = {
+        **identity,
+        **encoder.identity,
+        "n_rows": rows,
+        "precision": precision,
+        "batch_size": batch_size,
+        "device": device,
+        **{f"version_{name}": version for name, version in version_of(*_LIBRARIES).items()},
+    }
+    partial = PartialRows(output, described, encoder.dimension, batch_size, report)
+    progress = Progress("embedded", "images", rows, done=partial.done, report=report)
+    model = encoder.model.to(device=device, memory_format=torch.channels_last)
+    autocast = torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
+    with torch.inference_mode(), autocast:
+        for numbers, images in _batches(dataset, rows, encoder, batch_size, partial.done, threads):
+            if images is not None:
+                images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
+            embeddings = encoder.read(model, images, numbers).float().cpu().numpy()
+            partial.append(embeddings)
+            progress.advance(len(embeddings))
+    _publish(output, partial, rows, described)
+
+
+def _batches(dataset, rows, encoder, batch_size, first, threads):
+    """(row numbers, images or None) from row `first` on, read in worker processes."""
+    import torch
+
+    numbers = torch.arange(first, rows)
+    if encoder.preprocess is None:
+        yield from ((batch, None) for batch in torch.split(numbers, batch_size) if len(batch))
+        return
+    loader = torch.utils.data.DataLoader(
+        _Images(dataset, encoder.preprocess),
+        sampler=range(first, rows),
+        batch_size=batch_size,
+        num_workers=threads,
+        prefetch_factor=4,
+        collate_fn=_collate,
+        pin_memory=torch.cuda.is_available(),
+    )
+    for start, images in zip(range(first, rows, batch_size), loader, strict=True):
+        if isinstance(images, BlindmatchError):
+            raise images
+        yield torch.arange(start, start + len(images)), images
+
+
+class _Images:
+    """Preprocessed images by row, for torch's data loader; errors travel as values."""
+
+    def __init__(self, dataset: Dataset, preprocess) -> None:
+        self._dataset, self._preprocess = dataset, preprocess
+
+    def __getitem__(self, row: int):
+        try:
+            return self._preprocess(self._dataset.image(row))
+        except BlindmatchError as error:
+            return error
+
+
+def _collate(items: list):
+    import torch
+
+    errors = [item for item in items if isinstance(item, BlindmatchError)]
+    return errors[0] if errors else torch.stack(items)
+
+
+def embed_texts(
+    texts: list[str],
+    encoder: LanguageEncoder,
+    output: str | Path,
+    *,
+    identity: dict,
+    device: str = "auto",
+    batch_size: int = 64,
+    threads: int = 1,
+    report: Report = say,
+) -> None:
+    """Embed prompts, always in float32, and publish the cache; parameters as `embed_images`."""
+    import torch
+
+    device = choose_device(device, report)
+    torch.set_num_threads(threads)
+    described = {
+        **identity,
+        **encoder.identity,
+        "n_rows": len(texts),
+        "precision": "float32",
+        "batch_size": batch_size,
+        "device": device,
+        **{f"version_{name}": version for name, version in version_of(*_LIBRARIES).items()},
+    }
+    partial = PartialRows(output, described, encoder.dimension, batch_size, report)
+    progress = Progress("embedded", "prompts", len(texts), done=partial.done, report=report)
+    for first in range(partial.done, len(texts), batch_size):
+        embeddings = encoder.encode(texts[first : first + batch_size], device)
+        partial.append(embeddings)
+        progress.advance(len(embeddings))
+    _publish(output, partial, len(texts), described)
+
+
+def _publish(output: str | Path, partial: PartialRows, rows: int, described: dict) -> None:
+    embeddings = partial.finish(rows)
+    try:
+        check_embeddings(embeddings, str(output))
+    except BlindmatchError:
+        partial.remove()
+        raise
+    write_cache(output, "embeddings", {"embeddings": embeddings}, described)
+    partial.remove()
+
+
+def store_precomputed(
+    dataset: Dataset, rows: int, output: str | Path, *, identity: dict, report: Report = say
+) -> None:
+    """Publish the user's own embeddings of a dataset of loader `embeddings` as a cache.
+
+    Raises
+    ------
+    BlindmatchError
+        If the number of rows is not `rows`.
+    """
+    embeddings = dataset.embeddings(identity["model"])
+    if len(embeddings) != rows:
+        raise BlindmatchError(
+            f"{identity['dataset']}: expected {rows} embeddings of {identity['model']}, "
+            f"found {len(embeddings)}"
+        )
+    described = {**identity, "n_rows": rows, "precision": str(embeddings.dtype)}
+    write_cache(output, "embeddings", {"embeddings": embeddings}, described)
+    report(f"took over {rows:,} embeddings of dimension {embeddings.shape[1]}")

@@ -1,0 +1,1 @@
+"""Figures and tables: matplotlib, seaborn and pandas live here and nowhere below."""
