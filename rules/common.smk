@@ -126,9 +126,16 @@ def experiment_matchings(wildcards):
 
 def figure_files(figures):
     """Every file of some figures: the drawing twice, the numbers twice."""
-    for figure in figures:
-        yield from (f"results/figures/{figure}{suffix}" for suffix in (".pdf", ".png"))
-        yield from (f"results/tables/{figure}{suffix}" for suffix in (".csv", ".tex"))
+    return [
+        f"results/{file}"
+        for figure in figures
+        for file in (
+            f"figures/{figure}.pdf",
+            f"figures/{figure}.png",
+            f"tables/{figure}.csv",
+            f"tables/{figure}.tex",
+        )
+    ]
 
 
 def embedding_files(figures):

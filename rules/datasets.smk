@@ -1,6 +1,10 @@
 # Raw files -> what a dataset holds: rows and labels, class names and prompts, random halves.
 
 
+# What all loaders share.
+LOADING = [f"blindmatch.datasets.{name}" for name in ("_loader", "_files", "_tables")]
+
+
 def source_of(wildcards):
     """Params function: where a file comes from."""
     sources = config["datasets"].get(wildcards.dataset, {"sources": {}})["sources"]
@@ -51,7 +55,7 @@ rule index_dataset:
         "../envs/embed.yaml"
     params:
         settings=entry_of("datasets", "dataset", without=("prompts", "class_names")),
-        code=code_of("datasets", "dataset", loaders, "loader"),
+        code=code_of("datasets", "dataset", loaders, "loader", *LOADING),
     shell:
         "python {workflow.basedir}/workflow/scripts/index_dataset.py"
         " --dataset {wildcards.dataset} --settings {params.settings:q}"
@@ -71,7 +75,7 @@ rule describe_classes:
         "../envs/embed.yaml"
     params:
         settings=entry_of("datasets", "dataset"),
-        code=code_of("datasets", "dataset", loaders, "loader"),
+        code=code_of("datasets", "dataset", loaders, "loader", *LOADING),
     shell:
         "python {workflow.basedir}/workflow/scripts/describe_classes.py"
         " --dataset {wildcards.dataset} --settings {params.settings:q}"

@@ -1,6 +1,10 @@
 # Images and prompts -> one embedding cache for each (dataset, modality, model).
 
 
+# What all families share.
+EMBEDDING = ["blindmatch.embed", "blindmatch.models._preprocessing", "blindmatch.models._weights"]
+
+
 rule embed_vision:
     """Every image through one vision model; an interrupted job resumes from its partial file."""
     input:
@@ -23,7 +27,8 @@ rule embed_vision:
         dataset=entry_of("datasets", "dataset", without=("prompts", "class_names")),
         model=entry_of("models", "model"),
         embedding=canonical(config["embedding"]),
-        code=code_of("models", "model", families, "family", "blindmatch.embed"),
+        reading=code_of("datasets", "dataset", loaders, "loader", *LOADING),
+        code=code_of("models", "model", families, "family", *EMBEDDING),
     shell:
         "python {workflow.basedir}/workflow/scripts/embed_vision.py"
         " --dataset {wildcards.dataset} --dataset-settings {params.dataset:q}"
@@ -54,7 +59,7 @@ rule embed_language:
         dataset=entry_of("datasets", "dataset", only=("loader", "embeddings", "labels", "paired")),
         model=entry_of("models", "model"),
         device=config["embedding"]["device"],
-        code=code_of("models", "model", families, "family", "blindmatch.embed"),
+        code=code_of("models", "model", families, "family", *EMBEDDING),
     shell:
         "python {workflow.basedir}/workflow/scripts/embed_language.py"
         " --dataset {wildcards.dataset} --dataset-settings {params.dataset:q}"

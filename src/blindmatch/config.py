@@ -95,6 +95,13 @@ class ModelSettings(Settings):
         None, description="What is read: `logits`, `pre_logits`, `cls`, ...; null: the family's."
     )
     resolution: int | None = Field(None, ge=8, description="Pixels a side; null: the checkpoint's.")
+    squash: bool = Field(
+        False,
+        description="Resize the whole image to the square instead of cutting out its centre.",
+    )
+    interpolation: Literal["bilinear", "bicubic"] | None = Field(
+        None, description="Of the resize; null: the checkpoint's."
+    )
     revision: str | None = Field(None, description="Commit of the model repository.")
     sha256: str | None = Field(
         None,
@@ -326,20 +333,16 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
-    seen: dict[object, int] = {}
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)
-        if key in seen and key != "<<":
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if key.value in lines and key.value != "<<":
             raise BlindmatchError(
-                f"{node.start_mark.name}: {key!r} stands twice, in lines {seen[key]} and "
-                f"{key_node.start_mark.line + 1}"
+                f"{key.start_mark.name}: {key.value!r} stands twice, in lines "
+                f"{lines[key.value]} and {line}"
             )
-        seen[key] = key_node.start_mark.line + 1
-    loader.flatten_mapping(node)
-    return {
-        loader.construct_object(key, deep=True): loader.construct_object(value, deep=True)
-        for key, value in node.value
-    }
+        lines[key.value] = line
+    return loader.construct_mapping(node, deep=True)
 
 
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)

@@ -151,7 +151,7 @@ def embed_images(
         Default `BATCH_SIZE` of the device.
     device : {"auto", "cpu", "cuda"}
     threads : int
-        CPU threads of torch, or worker processes that read images for a GPU.
+        Worker processes: they read images for a GPU, or run the model on a CPU.
     report : callable
 
     Raises
@@ -163,71 +163,84 @@ def embed_images(
 
     device = choose_device(device, report)
     batch_size = batch_size or BATCH_SIZE[device]
-    torch.set_num_threads(threads)
-    described = {
+    described = _describe(identity, encoder, rows, precision, batch_size, device)
+    partial = PartialRows(output, described, encoder.dimension, batch_size, report)
+    progress = Progress("embedded", "images", rows, done=partial.done, report=report)
+    torch.set_num_threads(1)
+    encoder.model.to(device=device, memory_format=torch.channels_last)
+    loader = torch.utils.data.DataLoader(
+        _Batches(dataset, rows, encoder, batch_size, precision, device),
+        sampler=range(partial.done // batch_size, -(-rows // batch_size)),
+        batch_size=None,
+        num_workers=threads,
+        prefetch_factor=4,
+        pin_memory=device == "cuda",
+    )
+    for batch in loader:
+        if isinstance(batch, BlindmatchError):
+            raise batch
+        embeddings = batch if device == "cpu" else _run(encoder, precision, device, *batch)
+        partial.append(embeddings.numpy())
+        progress.advance(len(embeddings))
+    _publish(output, partial, rows, described)
+
+
+class _Batches:
+    """Batches by number, for torch's data loader: images for a GPU, embeddings from a CPU.
+
+    On a CPU each worker process runs the model on batches of its own with one thread. That keeps
+    all cores busy without threads that wait for each other, and makes results independent of their
+    number. Errors travel as values, since a worker's exceptions lose their class.
+    """
+
+    def __init__(self, dataset, rows, encoder, batch_size, precision, device) -> None:
+        self._dataset, self._rows, self._encoder = dataset, rows, encoder
+        self._batch_size, self._precision, self._device = batch_size, precision, device
+
+    def __getitem__(self, number: int):
+        import torch
+
+        first = number * self._batch_size
+        rows = torch.arange(first, min(first + self._batch_size, self._rows))
+        try:
+            images = self._images(rows)
+        except BlindmatchError as error:
+            return error
+        if self._device == "cpu":
+            return _run(self._encoder, self._precision, self._device, rows, images)
+        return rows, images
+
+    def _images(self, rows):
+        import torch
+
+        preprocess = self._encoder.preprocess
+        if preprocess is None:
+            return torch.empty(0)
+        return torch.stack([preprocess(self._dataset.image(int(row))) for row in rows])
+
+
+def _run(encoder: VisionEncoder, precision: str, device: str, rows, images):
+    """Embeddings of one batch, float32, on the CPU."""
+    import torch
+
+    with torch.inference_mode(), torch.autocast(device, torch.bfloat16, precision == "bfloat16"):
+        if images.ndim == 4:
+            images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
+        return encoder.read(encoder.model, images, rows).float().cpu()
+
+
+def _describe(identity, encoder, rows, precision, batch_size, device) -> dict:
+    """Everything that an embedding depends on, for the cache and its partial file."""
+    versions = version_of(*_LIBRARIES).items()
+    return {
         **identity,
         **encoder.identity,
         "n_rows": rows,
         "precision": precision,
         "batch_size": batch_size,
         "device": device,
-        **{f"version_{name}": version for name, version in version_of(*_LIBRARIES).items()},
+        **{f"version_{name}": version for name, version in versions},
     }
-    partial = PartialRows(output, described, encoder.dimension, batch_size, report)
-    progress = Progress("embedded", "images", rows, done=partial.done, report=report)
-    model = encoder.model.to(device=device, memory_format=torch.channels_last)
-    autocast = torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
-    with torch.inference_mode(), autocast:
-        for numbers, images in _batches(dataset, rows, encoder, batch_size, partial.done, threads):
-            if images is not None:
-                images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
-            embeddings = encoder.read(model, images, numbers).float().cpu().numpy()
-            partial.append(embeddings)
-            progress.advance(len(embeddings))
-    _publish(output, partial, rows, described)
-
-
-def _batches(dataset, rows, encoder, batch_size, first, threads):
-    """(row numbers, images or None) from row `first` on, read in worker processes."""
-    import torch
-
-    numbers = torch.arange(first, rows)
-    if encoder.preprocess is None:
-        yield from ((batch, None) for batch in torch.split(numbers, batch_size) if len(batch))
-        return
-    loader = torch.utils.data.DataLoader(
-        _Images(dataset, encoder.preprocess),
-        sampler=range(first, rows),
-        batch_size=batch_size,
-        num_workers=threads,
-        prefetch_factor=4,
-        collate_fn=_collate,
-        pin_memory=torch.cuda.is_available(),
-    )
-    for start, images in zip(range(first, rows, batch_size), loader, strict=True):
-        if isinstance(images, BlindmatchError):
-            raise images
-        yield torch.arange(start, start + len(images)), images
-
-
-class _Images:
-    """Preprocessed images by row, for torch's data loader; errors travel as values."""
-
-    def __init__(self, dataset: Dataset, preprocess) -> None:
-        self._dataset, self._preprocess = dataset, preprocess
-
-    def __getitem__(self, row: int):
-        try:
-            return self._preprocess(self._dataset.image(row))
-        except BlindmatchError as error:
-            return error
-
-
-def _collate(items: list):
-    import torch
-
-    errors = [item for item in items if isinstance(item, BlindmatchError)]
-    return errors[0] if errors else torch.stack(items)
 
 
 def embed_texts(
@@ -246,15 +259,7 @@ def embed_texts(
 
     device = choose_device(device, report)
     torch.set_num_threads(threads)
-    described = {
-        **identity,
-        **encoder.identity,
-        "n_rows": len(texts),
-        "precision": "float32",
-        "batch_size": batch_size,
-        "device": device,
-        **{f"version_{name}": version for name, version in version_of(*_LIBRARIES).items()},
-    }
+    described = _describe(identity, encoder, len(texts), "float32", batch_size, device)
     partial = PartialRows(output, described, encoder.dimension, batch_size, report)
     progress = Progress("embedded", "prompts", len(texts), done=partial.done, report=report)
     for first in range(partial.done, len(texts), batch_size):

@@ -29,9 +29,11 @@ class VisionEncoder:
         Moved to the device, and to channels_last, by the embedding loop.
     read : callable
         ``read(model, images, rows)``: images (batch, 3, height, width) and their row numbers
-        (batch,) -> embeddings (batch, dimension) of the configured layer.
+        (batch,) -> embeddings (batch, dimension) of the configured layer. Called in worker
+        processes on a CPU.
     preprocess : callable or None
-        PIL image -> tensor (3, height, width); picklable. None: the model sees no images.
+        PIL image -> tensor (3, height, width); picklable. None: the model sees no images (an empty
+        tensor), only row numbers.
     dimension : int
     identity : dict
         Recorded in the cache: checkpoint, layer, resolution, revision or sha256 of the weights.

@@ -1,0 +1,485 @@
+"""Datasets of class folders, CIFAR, COCO and emoji; embeddings have a file of their own."""
+
+import os
+import pickle
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blindmatch.config import DatasetSettings, Source, read_yaml
+from blindmatch.datasets import Index, open_dataset
+from blindmatch.datasets._loader import check_index, data_lines
+from blindmatch.datasets.emoji import _folders
+from blindmatch.datasets.image_folder import imagenet_names
+from blindmatch.errors import BlindmatchError
+from blindmatch.provenance import file_digest
+from tests import datafiles
+
+ROOT = Path(__file__).parents[2]
+
+
+def source_of(path, algorithm="sha256"):
+    return Source(checksum=f"{algorithm}:{file_digest(path, algorithm)}")
+
+
+def sources_of(*paths):
+    return {path.name: source_of(path) for path in paths}
+
+
+def folder_dataset(path, **settings):
+    settings = DatasetSettings(loader="image-folder", path=str(path), **settings)
+    return open_dataset("mine", settings, "unused")
+
+
+# --- the configuration that comes with the project -------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    entries = read_yaml(ROOT / "config" / "datasets.yaml")["datasets"]
+    return {slug: DatasetSettings.model_validate(entry) for slug, entry in entries.items()}
+
+
+def test_the_papers_datasets_are_configured(shipped):
+    assert {slug: settings.classes for slug, settings in shipped.items()} == {
+        "emoji-100": 100,
+        "cifar-10": 10,
+        "cifar-100": 100,
+        "cinic-10": 10,
+        "imagenet-100": 100,
+        "imagenet-100-plain": 100,
+        "coco-captions": 5000,
+    }
+    assert len(set(shipped["cifar-10"].prompts)) == 18
+    assert shipped["cifar-100"].prompts == shipped["cifar-10"].prompts
+    assert len(set(shipped["cinic-10"].prompts)) == 7
+    assert shipped["imagenet-100"].prompts == ["{}"]
+
+
+def test_every_download_has_an_https_address_and_a_checksum(shipped):
+    sources = [source for settings in shipped.values() for source in settings.sources.values()]
+    assert len(sources) == 5
+    assert all(source.url.startswith("https://") and source.checksum for source in sources)
+
+
+# --- CIFAR -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cifar100(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cifar-100")
+    archive = datafiles.write_cifar100(folder, 2)
+    settings = DatasetSettings(loader="cifar-100", split="test", sources=sources_of(archive))
+    return open_dataset("cifar-100", settings, folder)
+
+
+def test_cifar_100_is_read_from_an_archive_that_the_configuration_vouches_for(cifar100):
+    index = cifar100.index()
+    assert index.class_names == [name.replace("_", " ") for name in datafiles.CIFAR100_NAMES]
+    assert np.bincount(index.labels).tolist() == [2] * 100
+    for row in (0, 57, 199):
+        expected = datafiles.class_image(int(index.labels[row]), row)
+        np.testing.assert_array_equal(np.asarray(cifar100.image(row)), expected)
+
+
+def test_cifar_10_is_read_too(tmp_path):
+    archive = datafiles.write_cifar10(tmp_path, 3)
+    settings = DatasetSettings(loader="cifar-10", split="test", sources=sources_of(archive))
+    dataset = open_dataset("cifar-10", settings, tmp_path)
+    assert dataset.index().class_names == datafiles.CIFAR10_NAMES
+    assert len(dataset.index().keys) == 30
+
+
+def test_archives_of_tests_have_the_same_bytes_every_time(tmp_path):
+    first = datafiles.write_cifar100(tmp_path / "a", 1)
+    second = datafiles.write_cifar100(tmp_path / "b", 1)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_an_archive_is_unpacked_once_and_anew_when_it_changes(tmp_path):
+    archive = datafiles.write_cifar10(tmp_path, 1)
+    settings = {"loader": "cifar-10", "split": "test"}
+
+    def rows():
+        checked = DatasetSettings(**settings, sources=sources_of(archive))
+        return len(open_dataset("cifar-10", checked, tmp_path).index().keys)
+
+    assert rows() == 10
+    batch = tmp_path / "cifar-10-python" / "cifar-10-batches-py" / "test_batch"
+    before = batch.stat().st_ino
+    assert rows() == 10
+    assert batch.stat().st_ino == before
+    datafiles.write_cifar10(tmp_path, 2)
+    assert rows() == 20
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cifar-10-python", archive.name]
+
+
+def test_pickles_without_a_checksum_are_not_read(tmp_path):
+    archive = datafiles.write_cifar10(tmp_path, 1)
+    settings = DatasetSettings(loader="cifar-10", split="test", sources={archive.name: Source()})
+    with pytest.raises(BlindmatchError, match=r"cifar-10-python.tar.gz needs a checksum"):
+        open_dataset("cifar-10", settings, tmp_path).index()
+
+
+def test_a_changed_archive_is_refused(tmp_path):
+    archive = datafiles.write_cifar10(tmp_path, 1)
+    sources = sources_of(archive)
+    archive.write_bytes(archive.read_bytes() + b"\0")
+    settings = DatasetSettings(loader="cifar-10", split="test", sources=sources)
+    with pytest.raises(BlindmatchError, match=r"has checksum sha256:.*expected sha256:"):
+        open_dataset("cifar-10", settings, tmp_path).index()
+
+
+def test_an_archive_of_something_else_is_refused(tmp_path):
+    archive = datafiles.write_cinic10(tmp_path, 1).rename(tmp_path / "cifar-10-python.tar.gz")
+    settings = DatasetSettings(loader="cifar-10", split="test", sources=sources_of(archive))
+    with pytest.raises(BlindmatchError, match="not an archive of CIFAR10"):
+        open_dataset("cifar-10", settings, tmp_path).index()
+
+
+def test_a_truncated_archive_leaves_nothing_behind(tmp_path):
+    archive = datafiles.write_cifar10(tmp_path, 1)
+    archive.write_bytes(archive.read_bytes()[:2000])
+    settings = DatasetSettings(loader="cifar-10", split="test", sources=sources_of(archive))
+    with pytest.raises(BlindmatchError, match=r"cifar-10-python.tar.gz: cannot be unpacked"):
+        open_dataset("cifar-10", settings, tmp_path).index()
+    assert [path.name for path in tmp_path.iterdir()] == [archive.name]
+
+
+def test_an_archive_that_writes_outside_of_its_folder_is_refused(tmp_path):
+    archive = tmp_path / "in" / "cifar-10-python.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("../../escaped"))
+    settings = DatasetSettings(loader="cifar-10", split="test", sources=sources_of(archive))
+    with pytest.raises(BlindmatchError, match="cannot be unpacked"):
+        open_dataset("cifar-10", settings, archive.parent).index()
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("loader", ["cifar-100", "cinic-10", "coco-captions"])
+def test_an_unknown_split_names_the_known_ones(loader, tmp_path):
+    settings = DatasetSettings(loader=loader, split="validation")
+    with pytest.raises(BlindmatchError, match=r"datasets\.mine\.split: 'validation', expected"):
+        open_dataset("mine", settings, tmp_path).index()
+
+
+# --- CINIC-10 and ImageNet ----------------------------------------------------------------------
+
+
+def test_cinic_10_unpacks_and_reads_one_part_only(tmp_path):
+    archive = datafiles.write_cinic10(tmp_path, 2)
+    settings = DatasetSettings(loader="cinic-10", split="valid", sources=sources_of(archive))
+    dataset = open_dataset("cinic-10", settings, tmp_path)
+    index = dataset.index()
+    assert index.class_names == datafiles.CIFAR10_NAMES
+    assert index.labels.tolist() == np.repeat(np.arange(10), 2).tolist()
+    np.testing.assert_array_equal(np.asarray(dataset.image(3)), datafiles.class_image(1, 1))
+    assert not any("train" in path.parts for path in tmp_path.rglob("*"))
+
+
+@pytest.fixture(scope="module")
+def imagenet_files():
+    synsets = [*data_lines("imagenet100.txt"), "n01440764"]  # one class that is not of the 100
+    files = datafiles.class_files(synsets, 1, prefix="ILSVRC/val/")
+    return files | datafiles.class_files(synsets[:2], 1, prefix="ILSVRC/train/")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_imagenet_100_is_cut_from_the_users_imagenet(packed, imagenet_files, tmp_path):
+    if packed:
+        path = datafiles.write_zip(tmp_path / "imagenet.zip", imagenet_files)
+    else:
+        path = datafiles.write_files(tmp_path, imagenet_files) / "ILSVRC"
+    settings = DatasetSettings(loader="imagenet", split="val", path=str(path), classes=100)
+    dataset = open_dataset("imagenet-100", settings, "unused")
+    assert len(dataset.index().keys) == 100
+    assert dataset.prompts()[0] == [
+        "American robin - large American thrush having a rust-red breast and abdomen"
+    ]
+    assert dataset.image(99).mode == "RGB"
+    plain = settings.model_copy(update={"class_names": "plain"})
+    names = open_dataset("imagenet-100-plain", plain, "unused").index().class_names
+    assert names[:3] == ["American robin", "Gila monster", "eastern hog-nosed snake"]
+
+
+def test_a_missing_imagenet_class_is_named(imagenet_files, tmp_path):
+    some = {name: data for name, data in imagenet_files.items() if "n01558993" not in name}
+    datafiles.write_files(tmp_path, some)
+    settings = DatasetSettings(loader="imagenet", split="val", path=str(tmp_path / "ILSVRC"))
+    with pytest.raises(BlindmatchError, match=r"1 of the 100 classes .* first n01558993"):
+        open_dataset("imagenet-100", settings, "unused").index()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"), [(None, "not set"), ("/nowhere/imagenet", "/nowhere/imagenet does not")]
+)
+def test_without_imagenet_one_sentence_says_what_to_set(path, message):
+    settings = DatasetSettings(loader="imagenet", split="val", path=path)
+    with pytest.raises(BlindmatchError, match=rf"datasets\.in100\.path: {message}.*val/n01558993"):
+        open_dataset("in100", settings, "unused").index()
+
+
+def test_imagenet_names_are_distinct():
+    synsets = data_lines("imagenet100.txt")
+    assert len(set(synsets)) == 100
+    assert len(set(imagenet_names(synsets, definitions=False))) == 100
+
+
+# --- COCO ---------------------------------------------------------------------------------------
+
+
+def coco(folder, images=3, captions=5):
+    paths = datafiles.write_coco(folder, images, captions)
+    settings = DatasetSettings(loader="coco-captions", split="val2017", sources=sources_of(*paths))
+    return open_dataset("coco-captions", settings, folder)
+
+
+def test_each_coco_image_is_a_class_with_its_first_five_captions(tmp_path):
+    dataset = coco(tmp_path, captions=6)
+    index = dataset.index()
+    assert index.keys == ["000000000139.jpg", "000000000285.jpg", "000000000431.jpg"]
+    assert index.labels.tolist() == [0, 1, 2]
+    assert dataset.prompts()[2] == [f"Caption {said} of 2." for said in range(5)]
+    assert dataset.image(1).size == (64, 64)
+
+
+def test_too_few_captions_name_the_image(tmp_path):
+    with pytest.raises(BlindmatchError, match=r"000000000139.jpg has 4 captions, expected 5"):
+        coco(tmp_path, captions=4).index()
+
+
+def test_a_missing_coco_image_is_named(tmp_path):
+    dataset = coco(tmp_path)
+    datafiles.write_zip(tmp_path / "val2017.zip", {"val2017/000000000139.jpg": b""})
+    settings = dataset.settings.model_copy(
+        update={"sources": sources_of(*sorted(tmp_path.glob("*.zip")))}
+    )
+    with pytest.raises(BlindmatchError, match=r"2 of 3 images .* first 000000000285.jpg"):
+        open_dataset("coco-captions", settings, tmp_path).index()
+
+
+# --- any folder or zip file ---------------------------------------------------------------------
+
+NAMES = ["polar_bear", "red-fox", "wolf"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_class_folders_may_lie_at_any_depth(packed, tmp_path):
+    files = datafiles.class_files(NAMES, 2, prefix="animals/test/", kind="PNG")
+    files |= {
+        "animals/readme.txt": b"hello",
+        "animals/test/wolf/notes.txt": b"not an image",
+        "animals/test/wolf/.hidden.png": b"",
+        "__MACOSX/animals/test/wolf/._0000.png": b"",
+        ".git/objects/x.png": b"",
+    }
+    if packed:
+        path = datafiles.write_zip(tmp_path / "a.zip", dict(reversed(files.items())))
+    else:
+        path = datafiles.write_files(tmp_path, files)
+    dataset = folder_dataset(path, prompts=["a {}", "the {}"])
+    index = dataset.index()
+    assert index.keys == [f"animals/test/{name}/000{copy}.png" for name in NAMES for copy in (0, 1)]
+    assert index.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert dataset.prompts()[0] == ["a polar bear", "the polar bear"]
+    assert index.class_names[1] == "red fox"
+    np.testing.assert_array_equal(np.asarray(dataset.image(3)), datafiles.class_image(1, 1))
+
+
+def test_a_split_chooses_among_parts(tmp_path):
+    files = datafiles.class_files(NAMES, 2, prefix="train/")
+    files |= datafiles.class_files(NAMES, 1, prefix="test/")
+    path = datafiles.write_zip(tmp_path / "a.zip", files)
+    with pytest.raises(BlindmatchError, match=r"'polar_bear': test/polar_bear/ and train/polar_b"):
+        folder_dataset(path).index()
+    assert len(folder_dataset(path, split="test").index().keys) == 3
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_names_may_be_given(as_file, tmp_path):
+    datafiles.write_files(tmp_path / "images", datafiles.class_files(NAMES, 1))
+    names = ["ice bear", "fox", "grey wolf"]
+    (tmp_path / "names.txt").write_text("\n".join(names) + "\n")
+    given = str(tmp_path / "names.txt") if as_file else names
+    index = folder_dataset(tmp_path / "images", class_names=given).index()
+    assert index.class_names == names
+
+
+def test_the_number_of_names_must_fit(tmp_path):
+    datafiles.write_files(tmp_path, datafiles.class_files(NAMES, 1))
+    with pytest.raises(BlindmatchError, match="2 names for 3 class folders"):
+        folder_dataset(tmp_path, class_names=["a", "b"]).index()
+    with pytest.raises(BlindmatchError, match=r"class_names: /nowhere is not a readable text"):
+        folder_dataset(tmp_path, class_names="/nowhere").index()
+
+
+def test_the_number_of_classes_must_fit(tmp_path):
+    datafiles.write_files(tmp_path, datafiles.class_files(NAMES, 1))
+    with pytest.raises(BlindmatchError, match="expected 4 classes, found 3"):
+        folder_dataset(tmp_path, classes=4).index()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("extra", [{"yeti/": b""}, {"yeti/notes.txt": b"unseen"}])
+def test_an_empty_class_is_named(packed, extra, tmp_path):
+    files = datafiles.class_files(NAMES, 1) | extra
+    if packed:
+        path = datafiles.write_zip(tmp_path / "a.zip", files)
+    else:
+        path = datafiles.write_files(tmp_path, files)
+    with pytest.raises(BlindmatchError, match="empty class 'yeti'"):
+        folder_dataset(path).index()
+
+
+def test_an_image_outside_of_class_folders_is_named(tmp_path):
+    files = datafiles.class_files(NAMES, 1)
+    datafiles.write_files(tmp_path, files | {"cover.jpg": b""})
+    with pytest.raises(BlindmatchError, match=r"image 'cover.jpg' lies in no class folder"):
+        folder_dataset(tmp_path).index()
+
+
+def test_a_class_is_named_even_if_all_are_empty(tmp_path):
+    datafiles.write_files(tmp_path, {"test/cats/": b"", "test/dogs/": b""})
+    with pytest.raises(BlindmatchError, match="empty class 'cats'"):
+        folder_dataset(tmp_path).index()
+
+
+def test_no_image_at_all_is_an_error(tmp_path):
+    with pytest.raises(BlindmatchError, match="found no image"):
+        folder_dataset(tmp_path).index()
+
+
+@pytest.mark.parametrize("name", ["../wolf/0.png", "/etc/wolf/0.png"])
+def test_a_zip_that_points_outside_is_refused(name, tmp_path):
+    path = datafiles.write_zip(tmp_path / "a.zip", {name: b""})
+    with pytest.raises(BlindmatchError, match="points outside of the archive"):
+        folder_dataset(path).index()
+
+
+def test_a_file_that_is_no_zip_is_refused(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"hello")
+    with pytest.raises(BlindmatchError, match=r"a.zip: not a readable zip file"):
+        folder_dataset(tmp_path / "a.zip").index()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_corrupt_image_is_named(packed, tmp_path):
+    files = datafiles.class_files(NAMES, 1)
+    files["red-fox/0000.JPEG"] = files["red-fox/0000.JPEG"][:400]
+    if packed:
+        path = datafiles.write_zip(tmp_path / "a.zip", files)
+    else:
+        path = datafiles.write_files(tmp_path, files)
+    with pytest.raises(BlindmatchError, match=r"red-fox/0000.JPEG: not a readable image"):
+        folder_dataset(path).image(1)
+
+
+def test_a_damaged_zip_member_is_named(tmp_path):
+    path = datafiles.write_zip(tmp_path / "a.zip", datafiles.class_files(NAMES, 1))
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("red-fox/0000.JPEG").header_offset
+    data = bytearray(path.read_bytes())
+    data[start + 200] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(BlindmatchError, match=r"'red-fox/0000.JPEG' cannot be read .*CRC"):
+        folder_dataset(path).image(1)
+
+
+def test_grey_and_transparent_images_become_rgb(tmp_path):
+    from PIL import Image
+
+    for name, mode in (("grey", "L"), ("palette", "P"), ("transparent", "RGBA")):
+        (tmp_path / name).mkdir()
+        Image.new(mode, (5, 4)).save(tmp_path / name / "0.png")
+    dataset = folder_dataset(tmp_path)
+    assert [dataset.image(row).mode for row in range(3)] == ["RGB"] * 3
+
+
+def test_a_forked_worker_reads_the_zip_beside_its_parent(tmp_path):
+    path = datafiles.write_zip(tmp_path / "a.zip", datafiles.class_files(NAMES, 30, kind="PNG"))
+    dataset = folder_dataset(path)
+    expected = [np.asarray(dataset.image(row)) for row in range(90)]
+
+    def wrong():
+        return sum(
+            not np.array_equal(np.asarray(dataset.image(row)), expected[row])
+            for _ in range(20)
+            for row in range(90)
+        )
+
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = min(wrong(), 1)
+        finally:
+            os._exit(status)
+    assert wrong() == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_pickled_dataset_carries_no_data(tmp_path):
+    path = datafiles.write_zip(tmp_path / "a.zip", datafiles.class_files(NAMES, 30))
+    dataset = folder_dataset(path)
+    before = len(pickle.dumps(dataset))
+    dataset.image(5)
+    assert len(pickle.dumps(dataset)) == before
+
+
+# --- emoji --------------------------------------------------------------------------------------
+
+
+def test_emoji_are_the_same_every_time_and_differ_between_rows():
+    def images():
+        dataset = open_dataset("emoji-100", DatasetSettings(loader="emoji"), "unused")
+        return [dataset.image(row).tobytes() for row in (0, 1, 8, 16)]
+
+    first = images()
+    assert len(set(first)) == 4
+    assert images() == first
+
+
+def test_every_emoji_can_be_drawn_by_both_vendors():
+    dataset = open_dataset("emoji-100", DatasetSettings(loader="emoji", classes=100), "unused")
+    assert len(dataset.index().keys) == 1600
+    for row in range(0, 1600, 8):
+        image = np.asarray(dataset.image(row))
+        drawn = (image != image[0, 0]).any(axis=2).mean()
+        assert 0.03 < drawn < 0.8, dataset.index().keys[row]
+
+
+def test_missing_emoji_packages_are_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)  # as if it were not installed
+    _folders.cache_clear()
+    dataset = open_dataset("emoji-100", DatasetSettings(loader="emoji"), "unused")
+    with pytest.raises(BlindmatchError, match=r"resvg-py: pip install 'blindmatch\[demo\]'"):
+        dataset.index()
+
+
+# --- what every index must fulfil ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": [0, 1]}, "2 labels for 3 rows"),
+        ({"labels": [0, 1, 2]}, "row 2 has label 2, expected 0 to 1"),
+        ({"labels": [-1, 0, 1]}, "row 0 has label -1"),
+        ({"labels": [0, 0, 0]}, "empty class 'dog'"),
+        ({"class_names": ["cat", "cat"]}, "class name 'cat' stands twice"),
+        ({"class_names": ["cat", " "]}, "class name 1 is empty"),
+        ({"class_names": ["cat"], "labels": [0, 0, 0]}, "at least 2 classes, found 1"),
+        ({"keys": ["a", "b", "a"]}, "key 'a' stands twice"),
+    ],
+)
+def test_a_senseless_index_is_refused(change, message):
+    sound = {"keys": ["a", "b", "c"], "labels": [0, 1, 1], "class_names": ["cat", "dog"]}
+    changed = {**sound, **change}
+    changed["labels"] = np.array(changed["labels"])
+    with pytest.raises(BlindmatchError, match=message):
+        check_index(Index(**changed), dataset="mine")

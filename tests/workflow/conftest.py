@@ -1,0 +1,67 @@
+"""A private copy of the project, so that tests may edit it and see what Snakemake reruns."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "src")
+
+
+class Project:
+    """A copy of the repository in which Snakemake runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for part in PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+                shutil.copytree(source, root / part, ignore=ignored)
+            else:
+                shutil.copy2(source, root / part)
+
+    def write_config(self, name: str, content: dict) -> None:
+        (self.root / name).write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run Snakemake on the copy's own package; standard error comes with the output."""
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root / "src")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+
+    def build(self, *arguments: str) -> str:
+        done = self.snakemake(*arguments)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def fail(self, *arguments: str) -> str:
+        done = self.snakemake(*arguments)
+        assert done.returncode != 0, done.stdout
+        return done.stdout
+
+    def jobs(self, *arguments: str) -> Counter:
+        """How many jobs of each rule a dry run lists."""
+        output = self.build("--dry-run", *arguments)
+        if "Nothing to be done" in output:
+            return Counter()
+        table = output.split("Job stats:")[1].split("total")[0]
+        return Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table, re.M)})
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    return Project(tmp_path_factory.mktemp("project"))
