@@ -15,6 +15,7 @@ min_version("9.20")
 
 
 include: "rules/common.smk"
+include: "rules/lookups.smk"
 
 
 rule all:

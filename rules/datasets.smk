@@ -1,28 +1,6 @@
 # Raw files -> what a dataset holds: rows and labels, class names and prompts, random halves.
 
 
-# What all loaders share.
-LOADING = [f"blindmatch.datasets.{name}" for name in ("_loader", "_files", "_tables")]
-
-
-def source_of(wildcards):
-    """Params function: where a file comes from."""
-    sources = config["datasets"].get(wildcards.dataset, {"sources": {}})["sources"]
-    if wildcards.source not in sources:
-        raise WorkflowError(
-            f"datasets.{wildcards.dataset}.sources: has no file {wildcards.source!r}"
-        )
-    return canonical(sources[wildcards.source])
-
-
-def sources_of(wildcards):
-    """Input function: the files that a dataset is made of."""
-    return [
-        f"resources/datasets/{wildcards.dataset}/{name}"
-        for name in sorted(config["datasets"][wildcards.dataset]["sources"])
-    ]
-
-
 rule fetch_source:
     """One file of a dataset, downloaded and checked; a file placed there by hand is left alone."""
     output:
@@ -38,7 +16,7 @@ rule fetch_source:
     params:
         source=source_of,
     shell:
-        "python {workflow.basedir}/workflow/scripts/fetch_source.py"
+        "python $BLINDMATCH_ROOT/workflow/scripts/fetch_source.py"
         " --dataset {wildcards.dataset} --source {params.source:q}"
         " --output {output:q} 2>&1 | tee {log:q}"
 
@@ -57,7 +35,7 @@ rule index_dataset:
         settings=entry_of("datasets", "dataset", without=("prompts", "class_names")),
         code=code_of("datasets", "dataset", loaders, "loader", *LOADING),
     shell:
-        "python {workflow.basedir}/workflow/scripts/index_dataset.py"
+        "python $BLINDMATCH_ROOT/workflow/scripts/index_dataset.py"
         " --dataset {wildcards.dataset} --settings {params.settings:q}"
         " --folder resources/datasets/{wildcards.dataset}"
         " --output {output:q} 2>&1 | tee {log:q}"
@@ -77,7 +55,7 @@ rule describe_classes:
         settings=entry_of("datasets", "dataset"),
         code=code_of("datasets", "dataset", loaders, "loader", *LOADING),
     shell:
-        "python {workflow.basedir}/workflow/scripts/describe_classes.py"
+        "python $BLINDMATCH_ROOT/workflow/scripts/describe_classes.py"
         " --dataset {wildcards.dataset} --settings {params.settings:q}"
         " --folder resources/datasets/{wildcards.dataset}"
         " --output {output:q} 2>&1 | tee {log:q}"
@@ -99,7 +77,7 @@ rule draw_halves:
         draws=config["draws"],
         code=code_digest("blindmatch.prototypes"),
     shell:
-        "python {workflow.basedir}/workflow/scripts/draw_halves.py"
+        "python $BLINDMATCH_ROOT/workflow/scripts/draw_halves.py"
         " --index {input.index:q} --classes {input.classes:q}"
         " --seed {params.seed} --draws {params.draws}"
         " --output {output:q} 2>&1 | tee {log:q}"

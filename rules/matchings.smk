@@ -34,7 +34,7 @@ rule match:
             "blindmatch.losses",
         ),
     shell:
-        "python {workflow.basedir}/workflow/scripts/match.py"
+        "python $BLINDMATCH_ROOT/workflow/scripts/match.py"
         " --vision {input.vision:q} --language {input.language:q} --subsets {input.subsets:q}"
         " --metric {params.metric:q} --solver {params.solver:q}"
         " --ranks {params.ranks} --draws {params.draws}"

@@ -26,7 +26,7 @@ rule select_subsets:
         seed=config["seed"],
         code=code_digest("blindmatch.subsets", "blindmatch.metrics", "blindmatch.losses"),
     shell:
-        "python {workflow.basedir}/workflow/scripts/select_subsets.py"
+        "python $BLINDMATCH_ROOT/workflow/scripts/select_subsets.py"
         " --vision {input.vision:q} --language {input.language:q} --metric {params.metric:q}"
         " --size {wildcards.size} --ranks {params.ranks} --subsets {params.subsets:q}"
         " --seed {params.seed} --threads {threads}"

@@ -158,7 +158,7 @@ class EmbeddingSettings(Settings):
     """How embeddings are computed."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
-    batch_size: Count | None = Field(None, description="null: 16 on a CPU, 256 on a GPU.")
+    batch_size: Count | None = Field(None, description="null: 4 on a CPU, 256 on a GPU.")
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 

@@ -21,7 +21,7 @@ from blindmatch.provenance import version_of
 from blindmatch.storage import check_embeddings, write_cache
 
 #: Images at a time where the configuration leaves it open: small batches stay in a CPU's cache.
-BATCH_SIZE = {"cpu": 8, "cuda": 256}
+BATCH_SIZE = {"cpu": 4, "cuda": 256}
 
 _LIBRARIES = ("torch", "torchvision", "timm", "open_clip_torch", "sentence-transformers")
 _HEADER = 4096

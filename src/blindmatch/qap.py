@@ -10,7 +10,7 @@ from blindmatch.errors import BlindmatchError
 
 def _matrix(name: str, value: object) -> np.ndarray:
     array = np.asarray(value)
-    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
         raise BlindmatchError(f"{name}: expected a square matrix, found shape {array.shape}")
     if array.dtype.kind not in "biuf":
         raise BlindmatchError(f"{name}: expected real numbers, found {array.dtype}")
@@ -88,7 +88,8 @@ class QAP:
             If it is not a permutation of 0 ... N-1.
         """
         p = np.asarray(permutation)
-        if p.shape != (self.size,) or not np.array_equal(np.sort(p), np.arange(self.size)):
+        numbers = p.shape == (self.size,) and p.dtype.kind in "iu"
+        if not numbers or not np.array_equal(np.sort(p), np.arange(self.size)):
             raise BlindmatchError(
                 f"permutation: expected each of 0 ... {self.size - 1} once, found {p.tolist()}"
             )

@@ -1,8 +1,6 @@
-import pytest
-
-pytest.importorskip("seaborn")
-
 import pandas as pd
+import pytest
+from matplotlib.figure import Figure
 
 from blindmatch.errors import BlindmatchError
 from blindmatch.plotting.scaling import draw_scaling, tabulate_scaling
@@ -41,8 +39,6 @@ def aggregate(tmp_path):
 
 
 def test_the_figure_tells_its_n_its_selection_and_its_baseline(aggregate, tmp_path, monkeypatch):
-    from matplotlib.figure import Figure
-
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
     styles = {"a-net": {"label": "A-Net", "color": "#123456", "marker": "s"}, "b-net": None}

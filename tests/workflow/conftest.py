@@ -12,15 +12,19 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "src")
+PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles")
 
 
 class Project:
-    """A copy of the repository in which Snakemake runs."""
+    """A copy of the workflow in which Snakemake runs.
 
-    def __init__(self, root: Path) -> None:
+    With `own_package` the package is copied too and may be edited; otherwise the installed one is
+    used, whose solvers are compiled already.
+    """
+
+    def __init__(self, root: Path, *, own_package: bool = False) -> None:
         self.root = root
-        for part in PARTS:
+        for part in (*PARTS, "src") if own_package else PARTS:
             source = ROOT / part
             if source.is_dir():
                 ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
@@ -31,17 +35,21 @@ class Project:
     def write_config(self, name: str, content: dict) -> None:
         (self.root / name).write_text(yaml.safe_dump(content, sort_keys=False))
 
-    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run Snakemake on the copy's own package; standard error comes with the output."""
-        return subprocess.run(
+    def start(self, *arguments: str, **options) -> subprocess.Popen:
+        """Start Snakemake in the copy, in a process group of its own."""
+        return subprocess.Popen(
             [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
             cwd=self.root,
             env={**os.environ, "PYTHONPATH": str(self.root / "src")},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
+            start_new_session=True,
+            **options,
         )
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run Snakemake to its end; standard error comes with the output."""
+        run = self.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        output, _ = run.communicate(timeout=600)
+        return subprocess.CompletedProcess(run.args, run.returncode, output)
 
     def build(self, *arguments: str) -> str:
         done = self.snakemake(*arguments)

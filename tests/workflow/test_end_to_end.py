@@ -5,7 +5,6 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -26,7 +25,7 @@ def cifar(project):
     project.write_config(
         "small.yaml",
         {
-            "draws": 2,
+            "draws": 3,
             "subsets": {"time_limit": 1},
             "solvers": {"short": SHORT},
             "models": {"pixels-8": {"modality": "vision", "family": "pixels", "resolution": 8}},
@@ -70,7 +69,7 @@ def test_the_cards_call_draws_the_figure_from_a_hand_placed_file(cifar):
     assert embeddings.arrays["embeddings"].shape == (1200, 1280)
     assert embeddings.attributes["sha256"].startswith("5793442")
     seeds = read_cache(cifar.root / "results/datasets/cifar-100/draws.h5", "draws").arrays["seeds"]
-    assert seeds.tolist() == [734796314, 576165995]
+    assert seeds[:2].tolist() == [734796314, 576165995]
 
 
 def test_a_hand_placed_file_with_another_checksum_is_refused_by_name(cifar, tmp_path):
@@ -100,7 +99,7 @@ def test_a_download_that_fails_says_what_from_where_and_where_to_put_it(project)
     sentence = next(line for line in output.splitlines() if line.startswith("error: "))
     for part in (url, checksum, "resources/datasets/nowhere", "archive.tar.gz"):
         assert part in sentence
-    assert os.listdir(project.root / "resources/datasets/nowhere") == []
+    assert not list(project.root.glob("resources/datasets/nowhere/*"))
 
 
 @functools.cache
@@ -232,16 +231,9 @@ def test_a_snakemake_killed_while_embedding_resumes_to_identical_bytes(tmp_path_
 
 def interrupt(project, call, partial):
     """Kill Snakemake and its jobs, uncatchably, once rows have been written."""
-    run = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *call],
-        cwd=project.root,
-        env={**os.environ, "PYTHONPATH": str(project.root / "src")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    run = project.start(*call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while not (partial.exists() and partial.stat().st_size > 4096 + 8 * 1280 * 4):
+    while not (partial.exists() and partial.stat().st_size > 4096 + 12 * 1280 * 4):
         assert time.monotonic() < deadline, "no rows appeared"
         assert run.poll() is None, "Snakemake ended before it could be killed"
         time.sleep(0.05)

@@ -4,7 +4,6 @@ import json
 import sys
 
 from blindmatch.plotting.scaling import draw_scaling
-
 from blindmatch.script import one_sentence
 
 if __name__ == "__main__":

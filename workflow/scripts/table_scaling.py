@@ -3,7 +3,6 @@
 import sys
 
 from blindmatch.plotting.scaling import tabulate_scaling
-
 from blindmatch.script import one_sentence
 
 if __name__ == "__main__":

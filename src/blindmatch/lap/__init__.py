@@ -6,6 +6,8 @@ import numpy as np
 
 from blindmatch.errors import BlindmatchError
 
+_LARGEST = 1e300
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Assignment:
@@ -35,15 +37,16 @@ def linear_assignment(costs: np.ndarray) -> Assignment:
     Raises
     ------
     BlindmatchError
-        If the matrix is not square or not finite.
+        If the matrix is not square, not finite, or so large that sums would overflow.
     """
     from blindmatch.lap import _shortest_path
 
     costs = np.array(costs, dtype=np.float64, order="C")
     if costs.ndim != 2 or costs.shape[0] != costs.shape[1]:
         raise BlindmatchError(f"costs: expected a square matrix, found shape {costs.shape}")
-    if not np.isfinite(costs).all():
-        raise BlindmatchError("costs: expected finite numbers only")
+    if not (np.abs(costs) < _LARGEST).all():
+        worst = costs.flat[np.argmin(np.abs(costs) < _LARGEST)]
+        raise BlindmatchError(f"costs: expected finite numbers below {_LARGEST:g}, found {worst}")
     size = len(costs)
     columns, rows = np.empty((2, size), dtype=np.int64)
     u, v = np.empty((2, size))

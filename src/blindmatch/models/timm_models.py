@@ -5,6 +5,7 @@ from pathlib import Path
 from blindmatch.config import ModelSettings
 from blindmatch.errors import BlindmatchError
 from blindmatch.models import VisionEncoder, families
+from blindmatch.models._folding import fold_batch_norms
 from blindmatch.models._options import check_options, one_of
 from blindmatch.models._weights import fetch_hub, fetch_url, find_in_package, verify
 from blindmatch.registry import nearest
@@ -44,8 +45,9 @@ class Timm:
         layer = one_of("layer", settings.layer, tuple(_READERS))
         model, weights = _build(settings, config, pretrained)
         data, preprocess = _preprocessing(settings, config)
+        model = model.float().eval().requires_grad_(False)
         return VisionEncoder(
-            model=model.float().eval().requires_grad_(False),
+            model=fold_batch_norms(model, data["input_size"][-1]),
             read=_READERS[layer],
             preprocess=preprocess,
             dimension=_dimension(settings.checkpoint, model, layer),

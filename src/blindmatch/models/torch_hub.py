@@ -9,6 +9,7 @@ from typing import NamedTuple
 from blindmatch.config import ModelSettings
 from blindmatch.errors import BlindmatchError
 from blindmatch.models import VisionEncoder, families
+from blindmatch.models._folding import fold_batch_norms
 from blindmatch.models._options import check_options, one_of
 from blindmatch.models._preprocessing import squash
 from blindmatch.models._weights import fetch_url
@@ -65,7 +66,7 @@ class TorchHub:
             weights = _load(model, entry.url, settings.sha256)
         resolution = settings.resolution or 224
         return VisionEncoder(
-            model=model.eval().requires_grad_(False),
+            model=fold_batch_norms(model.eval().requires_grad_(False), resolution),
             read=_forward,
             preprocess=squash(resolution, "bicubic"),
             dimension=dimension,

@@ -59,6 +59,7 @@ def draw_scaling(
         markers=markers,
         dashes=False,
         errorbar="sd",
+        err_kws={"alpha": 0.15, "linewidth": 0},
         ax=axes,
     )
     axes.set(

@@ -1,0 +1,108 @@
+"""What every registered solver must do; a new one is tested by being registered."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from blindmatch.provenance import code_digest
+from blindmatch.qap import QAP
+from blindmatch.solvers import solve, solvers
+
+pytestmark = pytest.mark.parametrize("slug", sorted(solvers))
+
+KINDS = ["symmetric", "asymmetric", "linear and diagonal", "ties", "constant"]
+
+
+def make(kind, size, seed=0):
+    rng = np.random.default_rng([size, seed])
+    A, B, linear = rng.normal(size=(3, size, size))
+    if kind == "symmetric":
+        A, B = A + A.T, B + B.T
+        np.fill_diagonal(A, 0.0)
+        np.fill_diagonal(B, 0.0)
+    if kind == "ties":
+        A, B = np.round(A), np.round(B)
+    if kind == "constant":
+        A, B = np.ones((2, size, size))
+    return QAP(A, B, linear if kind == "linear and diagonal" else None, constant=2.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_the_result_is_consistent(slug, kind, size):
+    problem = make(kind, size)
+    matching = solve(problem, slug)
+    optimum = solve(problem, "brute-force").cost
+    assert sorted(matching.permutation) == list(range(size))
+    assert matching.cost == problem.cost(matching.permutation)
+    assert matching.bound <= matching.cost
+    assert matching.bound <= optimum + 1e-9
+    assert matching.cost >= optimum - 1e-9
+    assert {type(value) for value in (matching.cost, matching.bound, matching.seconds)} == {float}
+    if matching.optimal:
+        assert matching.status == "optimal"
+        assert matching.cost == pytest.approx(optimum)
+        assert matching.cost - matching.bound <= matching.tolerance
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_history_ends_with_the_result_and_never_gets_worse(slug, kind):
+    matching = solve(make(kind, 6), slug)
+    seconds, costs, bounds = np.array(matching.history).T
+    assert (costs[-1], bounds[-1]) == (matching.cost, matching.bound)
+    assert all(a <= b for a, b in pairwise(seconds))
+    assert all(a >= b for a, b in pairwise(costs))
+    assert all(a <= b for a, b in pairwise(bounds))
+
+
+def test_the_problem_is_left_untouched(slug):
+    arrays = np.random.default_rng(1).normal(size=(3, 6, 6))
+    before = arrays.copy()
+    problem = QAP(*arrays)
+    solve(problem, slug)
+    for given, kept, held in zip(
+        arrays, before, (problem.A, problem.B, problem.linear), strict=True
+    ):
+        assert np.array_equal(given, kept)
+        assert np.array_equal(held, kept)
+
+
+def test_the_same_seed_gives_the_same_answer(slug):
+    problem = make("symmetric", 9)
+    first, second = (solve(problem, slug, seed=3) for _ in range(2))
+    assert np.array_equal(first.permutation, second.permutation)
+    assert (first.cost, first.bound) == (second.cost, second.bound)
+
+
+def test_a_time_limit_is_respected(slug):
+    matching = solve(make("asymmetric", 11), slug, time_limit=0.05)
+    assert matching.seconds < 2.0
+
+
+def test_relabelling_does_not_change_the_optimum(slug):
+    problem = make("linear and diagonal", 6)
+    p, q = (np.random.default_rng(s).permutation(6) for s in (1, 2))
+    relabelled = QAP(
+        problem.A[np.ix_(p, p)],
+        problem.B[np.ix_(q, q)],
+        problem.linear[np.ix_(p, q)],
+        problem.constant,
+    )
+    matchings = [solve(each, slug) for each in (problem, relabelled)]
+    for matching in matchings:
+        if matching.optimal:
+            assert matching.cost == pytest.approx(solve(problem, "brute-force").cost)
+    a, b = (matching.cost for matching in matchings)
+    # The rows of the relabelled problem are rows p of the first, its columns are columns q.
+    back = np.empty(6, dtype=np.int64)
+    back[p] = q[matchings[1].permutation]
+    assert problem.cost(back) == pytest.approx(b)
+    if all(matching.optimal for matching in matchings):
+        assert a == pytest.approx(b)
+
+
+def test_the_modules_that_decide_the_result_exist(slug):
+    modules = solvers[slug].modules
+    assert f"blindmatch.solvers.{slug.replace('-', '_')}" in modules
+    assert code_digest(*modules)
