@@ -11,6 +11,8 @@ install: .venv/installed
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[workflow,embed,gurobi,plot,demo,test]'
+	@echo "compiling the solver, once"
+	$(BIN)/python -c 'import blindmatch, numpy; blindmatch.solve(blindmatch.QAP(numpy.eye(3), numpy.eye(3)))'
 	touch $@
 
 demo: install

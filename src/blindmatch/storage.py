@@ -5,6 +5,7 @@ follows, so that any changed byte is noticed. It is built in memory and publishe
 reader never meets half a file. The bytes depend on the contents alone.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -50,7 +51,8 @@ def publish(path: str | Path, data: bytes | memoryview) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True) if path.parent.is_dir() else None
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise BlindmatchError(
             f"{path}: cannot be written ({error.strerror or error}); nothing was kept"
         ) from error

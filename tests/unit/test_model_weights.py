@@ -127,7 +127,8 @@ def test_torch_hub_weights_are_loaded_and_their_full_sha256_recorded(torch_cache
     )
     images = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
-        torch.testing.assert_close(encoder.model(images), published.eval()(images))
+        expected = published.eval()(images)
+        torch.testing.assert_close(encoder.model(images), expected, rtol=1e-3, atol=1e-3)
     assert encoder.identity["sha256"] == digest(path)
     torch.save({"conv1.weight": published.conv1.weight, "extra": torch.zeros(1)}, path)
     with pytest.raises(BlindmatchError, match=r"does not fit.*also \['extra'\]"):

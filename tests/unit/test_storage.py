@@ -125,7 +125,22 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_bytes() == b"old"
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+def test_a_read_only_folder_is_named(tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir(mode=0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)  # root may write anywhere
+    try:
+        with pytest.raises(BlindmatchError, match=r"a\.h5: .* \(Permission denied\)"):
+            write_cache(folder / "a.h5", "kernels", {"all": np.eye(2)}, {})
+    finally:
+        if root:
+            os.seteuid(0)
+    assert os.listdir(folder) == []
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BlindmatchError, match="cannot be written"):
         publish(tmp_path / "file" / "cache.h5", b"data")
