@@ -30,4 +30,4 @@ test: install
 	$(BIN)/python -m pytest
 
 bench: install
-	$(BIN)/python benchmarks/embedding.py
+	$(BIN)/python benchmarks/embedding.py | tee benchmarks/embedding.md

@@ -3,7 +3,7 @@
 The peer is what a first script does: a data loader without workers, batches of 64 in the default
 memory layout, float32. Both read and preprocess the same images and embed them with the same model.
 
-    python benchmarks/embedding.py > benchmarks/embedding.md
+    python benchmarks/embedding.py | tee benchmarks/embedding.md
 """
 
 import argparse

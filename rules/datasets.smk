@@ -45,6 +45,7 @@ rule describe_classes:
     """Class names and prompts; apart from the index, so that a prompt re-embeds no image."""
     input:
         sources_of,
+        names_of,
     output:
         "results/datasets/{dataset}/classes.h5",
     log:

@@ -37,6 +37,7 @@ rule embed_vision:
 rule embed_language:
     """Every prompt through one language model."""
     input:
+        own_embeddings_of,
         classes="results/datasets/{dataset}/classes.h5",
     output:
         "results/embeddings/{dataset}/language/{model}.h5",

@@ -131,11 +131,29 @@ def source_of(wildcards):
 
 
 def sources_of(wildcards):
-    """Input function: the files that a dataset is made of."""
+    """Input function: the files that a dataset is made of, published ones and the user's own."""
+    entry = named("datasets", wildcards.dataset)
     return [
-        f"resources/datasets/{wildcards.dataset}/{name}"
-        for name in sorted(named("datasets", wildcards.dataset)["sources"])
+        *(f"resources/datasets/{wildcards.dataset}/{name}" for name in sorted(entry["sources"])),
+        *own_files(entry["path"], entry["labels"], *entry["embeddings"].values()),
     ]
+
+
+def names_of(wildcards):
+    """Input function: the file of class names, if the user gave one."""
+    names = named("datasets", wildcards.dataset)["class_names"]
+    return own_files(names if isinstance(names, str) else None)
+
+
+def own_embeddings_of(wildcards):
+    """Input function: the user's own embeddings of a model, if there are any."""
+    return own_files(named("datasets", wildcards.dataset)["embeddings"].get(wildcards.model))
+
+
+def own_files(*paths):
+    """Those of some paths that are files; what is missing, the job itself explains best."""
+    expanded = [os.path.expanduser(path) for path in paths if path is not None]
+    return [path for path in expanded if os.path.isfile(path)]
 
 
 def figures_of(kind):

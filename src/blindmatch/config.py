@@ -1,7 +1,6 @@
 """The settings of a study: what `config/*.yaml` may say, checked before anything runs."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -376,11 +375,6 @@ def json_schema() -> dict:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Config.model_json_schema(),
     }
-
-
-def is_slug(name: str) -> bool:
-    """Whether a name may stand in a path."""
-    return re.fullmatch(SLUG, name) is not None
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def select_subsets(
     size: int,
     *,
     ranks: int = 1,
+    paired: bool = True,
     method: str = "auto",
     time_limit: float = 3600.0,
     threads: int = 1,
@@ -73,6 +74,8 @@ def select_subsets(
         Number of classes N to choose; N = C has one subset only.
     ranks : int
         How many subsets, best first; fewer are returned if there are no more.
+    paired : bool
+        Whether class i is the same on both sides; if not, there is no true pairing to select by.
     method : {"auto", "gurobi", "local-search"}
         "auto" takes Gurobi if it is installed and its licence is large enough, else says aloud that
         the local search stands alone.
@@ -84,7 +87,8 @@ def select_subsets(
     Raises
     ------
     BlindmatchError
-        If there are fewer classes than `size`, or Gurobi is demanded and cannot be used.
+        If there are fewer classes than `size`, the pairing is unknown, or Gurobi is demanded and
+        cannot be used.
     """
     start = time.monotonic()
     classes = len(distortion)
@@ -97,6 +101,11 @@ def select_subsets(
         everything = np.arange(classes)[None, :]
         total = np.array([symmetric.sum()])
         return Subsets(everything, total, float(total[0]), "optimal", "all classes", 0.0)
+    if not paired:
+        raise BlindmatchError(
+            f"size: {size} of {classes} classes asked for; subsets are selected by the true "
+            f"pairing, which is unknown here, so only all {classes} can be matched"
+        )
     found = _local_search(symmetric, size, ranks, np.random.default_rng(seed))
     bound, status = -np.inf, "local search"
     gurobi = _gurobi_serves(classes, method, report)

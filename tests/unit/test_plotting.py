@@ -49,6 +49,7 @@ def test_the_figure_tells_its_n_its_selection_and_its_baseline(aggregate, tmp_pa
     assert "oracle-selected" in axes.get_xlabel()
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert [label.split(" (")[0] for label in labels] == ["random", "A-Net", "b-net"]
+    assert axes.get_legend().get_title().get_text() == "with words"
     means = axes.lines[1].get_ydata()
     assert means.tolist() == pytest.approx([0.55, 0.55, 0.55])
     assert axes.lines[1].get_color() == "#123456"

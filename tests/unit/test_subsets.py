@@ -78,6 +78,12 @@ def test_all_classes_are_one_subset():
     assert (found.status, found.method, found.gap) == ("optimal", "all classes", 0)
 
 
+def test_without_a_known_pairing_there_is_nothing_to_select_by():
+    with pytest.raises(BlindmatchError, match=r"4 of 6 classes asked for; .* only all 6"):
+        select_subsets(distortion(6), 4, paired=False)
+    assert select_subsets(distortion(6), 6, paired=False).classes.shape == (1, 6)
+
+
 def test_more_classes_than_there_are_is_refused():
     with pytest.raises(BlindmatchError, match="7 classes asked for, the dataset has 6"):
         select_subsets(distortion(6), 7)

@@ -153,6 +153,11 @@ def test_own_embeddings_need_no_images_and_one_row_a_class_needs_no_draws(projec
         (8, 1.0, True),
         (12, 1.0, True),
     ]
+    assert project.jobs(*call) == {}
+    np.save(project.root / "language.npy", clouds()[1].astype(np.float32) * 2)
+    jobs = project.jobs(*call)
+    assert jobs["embed_language"] == 1
+    assert jobs["figure_scaling"] == 1
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ if __name__ == "__main__":
             metric.distortion(vision.arrays["all"], language.arrays["all"]),
             arguments.size,
             ranks=arguments.ranks,
+            paired=vision.attributes["paired"],
             method=arguments.subsets.method,
             time_limit=arguments.subsets.time_limit,
             threads=arguments.threads,

@@ -69,13 +69,20 @@ def draw_scaling(
         xticks=sizes,
         title=f"{title}\n{_sample(frame)}",
     )
-    axes.legend(title=None)
+    axes.legend(title=_constant(frame, styles))
     save(figure, outputs)
 
 
 def varies(frame: pd.DataFrame, column: str) -> bool:
     """Whether a column holds more than one value."""
     return frame[column].nunique() > 1
+
+
+def _constant(frame: pd.DataFrame, styles: Mapping[str, Mapping | None]) -> str | None:
+    """What all series share, for the head of the legend."""
+    if varies(frame, "language"):
+        return None
+    return f"with {label_of(frame['language'].iloc[0], styles)}"
 
 
 def _selection(frame: pd.DataFrame) -> str:
