@@ -24,6 +24,7 @@ LOOK = {
     "font.size": 9,
     "axes.titlesize": 9,
     "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
     "legend.frameon": False,
     "pdf.fonttype": 42,
     "axes.spines.top": False,
