@@ -4,7 +4,8 @@
 rule fetch_source:
     """One file of a dataset, downloaded and checked; a file placed there by hand is left alone."""
     output:
-        "resources/datasets/{dataset}/{source}",
+        # Not deleted before the job: it may have been placed by hand after a killed download.
+        update("resources/datasets/{dataset}/{source}"),
     log:
         "logs/fetch_source/{dataset}/{source}.log",
     wildcard_constraints:

@@ -101,7 +101,7 @@ class PartialRows:
 
 
 def choose_device(device: str, report: Report = say) -> str:
-    """ "cuda" or "cpu" for the configured "auto", "cuda" or "cpu"; says aloud which.
+    """Where to run, "cuda" or "cpu", given the configured device; says it aloud.
 
     Raises
     ------

@@ -72,6 +72,13 @@ def test_the_cards_call_draws_the_figure_from_a_hand_placed_file(cifar):
     assert seeds[:2].tolist() == [734796314, 576165995]
 
 
+def test_a_hand_placed_file_outlives_a_forced_download(cifar):
+    name = "resources/datasets/cifar-100/cifar-100-python.tar.gz"
+    before = (cifar.root / name).read_bytes()
+    cifar.build(name, "--configfile", "small.yaml", "--forcerun", "fetch_source")
+    assert (cifar.root / name).read_bytes() == before
+
+
 def test_a_hand_placed_file_with_another_checksum_is_refused_by_name(cifar, tmp_path):
     other = Project(tmp_path)
     write_cifar100(tmp_path / "resources/datasets/cifar-100", images_per_class=2)
