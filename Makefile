@@ -30,4 +30,9 @@ test: install
 	$(BIN)/python -m pytest
 
 bench: install
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[bench]'
 	$(BIN)/python benchmarks/embedding.py | tee benchmarks/embedding.md
+	$(BIN)/python benchmarks/solver.py | tee benchmarks/solver.md
+	$(BIN)/python benchmarks/proofs.py | tee benchmarks/proofs.md
+	$(BIN)/python benchmarks/incumbents.py | tee benchmarks/incumbents.md
+	$(BIN)/python benchmarks/gpu.py | tee benchmarks/gpu.md

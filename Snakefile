@@ -7,7 +7,8 @@
 #   results/kernels/{dataset}/{kernel}/{modality}/{model}.h5           draws x C x C
 #   results/subsets/{dataset}/{metric}/{vision}/{language}/n{size}.h5
 #   results/matchings/{dataset}/{metric}/{solver}/{vision}/{language}/n{size}.parquet
-#   results/aggregates/{experiment}.parquet
+#   results/phases/{metric}/{solver}/d{dimension}/n{size}/noise{noise}.parquet
+#   results/aggregates/{experiment}.parquet  phases/{phase}.parquet
 #   results/tables/{figure}.csv .tex     results/figures/{figure}.pdf .png
 from snakemake.utils import min_version
 
@@ -42,6 +43,7 @@ include: "rules/embeddings.smk"
 include: "rules/kernels.smk"
 include: "rules/subsets.smk"
 include: "rules/matchings.smk"
+include: "rules/phases.smk"
 include: "rules/aggregates.smk"
 include: "rules/figures.smk"
 

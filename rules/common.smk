@@ -21,7 +21,7 @@ os.environ.update(
     BLINDMATCH_ROOT=str(workflow.basedir),
 )
 
-CONFIG_FILES = "config datasets models metrics solvers experiments figures plotting".split()
+CONFIG_FILES = "config datasets models metrics solvers experiments phases figures plotting".split()
 
 
 def study_config(overlay):
@@ -49,6 +49,7 @@ wildcard_constraints:
     metric=SLUG,
     solver=SLUG,
     experiment=SLUG,
+    phase=SLUG,
     figure=SLUG,
     kernel="|".join(KERNELS),
     modality="vision|language",

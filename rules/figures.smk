@@ -56,3 +56,59 @@ rule table_scaling:
         code=code_digest("blindmatch.plotting.scaling"),
     script:
         "../workflow/scripts/table_scaling.py"
+
+
+rule figure_phase:
+    """Where optima are proved, where they are the truth, where the truth is not optimal."""
+    input:
+        aggregate_of,
+    output:
+        pdf=report(
+            "results/figures/{figure}.pdf",
+            caption="../workflow/report/phase.rst",
+            category="Figures",
+            labels=labels_of("PDF"),
+        ),
+        png=report(
+            "results/figures/{figure}.png",
+            caption="../workflow/report/phase.rst",
+            category="Figures",
+            labels=labels_of("PNG"),
+        ),
+    log:
+        "logs/figure_phase/{figure}.log",
+    wildcard_constraints:
+        figure=figures_of("phase"),
+    localrule: True
+    conda:
+        "../envs/plot.yaml"
+    params:
+        title=title_of,
+        code=code_digest("blindmatch.plotting.phase", "blindmatch.plotting.style"),
+    script:
+        "../workflow/scripts/figure_phase.py"
+
+
+rule table_phase:
+    """The numbers of a phase diagram."""
+    input:
+        aggregate_of,
+    output:
+        csv=report(
+            "results/tables/{figure}.csv",
+            caption="../workflow/report/phase.rst",
+            category="Tables",
+            labels=labels_of("CSV"),
+        ),
+        tex="results/tables/{figure}.tex",
+    log:
+        "logs/table_phase/{figure}.log",
+    wildcard_constraints:
+        figure=figures_of("phase"),
+    localrule: True
+    conda:
+        "../envs/plot.yaml"
+    params:
+        code=code_digest("blindmatch.plotting.phase"),
+    script:
+        "../workflow/scripts/table_phase.py"

@@ -94,6 +94,38 @@ def experiment_matchings(wildcards):
     ]
 
 
+def cells_of(phase):
+    """(metric, solver, dimension, size, noise) of every cell of a phase diagram."""
+    same = [[phase[name]] for name in ("metric", "solver", "dimension")]
+    return product(*same, phase["sizes"], phase["noises"])
+
+
+def phase_cells(wildcards):
+    """Input function: every cell of a phase diagram."""
+    return [
+        f"results/phases/{metric}/{solver}/d{dimension}/n{size}/noise{noise}.parquet"
+        for metric, solver, dimension, size, noise in cells_of(named("phases", wildcards.phase))
+    ]
+
+
+# The most draws that any phase diagram asks of a cell.
+CELL_DRAWS = defaultdict(lambda: 1)
+for entry in config["phases"].values():
+    for cell in cells_of(entry):
+        CELL_DRAWS[cell] = max(CELL_DRAWS[cell], entry["draws"])
+
+
+def phase_draws(wildcards):
+    """Params function: the draws that are asked of a cell."""
+    numbers = (int(getattr(wildcards, name)) for name in ("dimension", "size", "noise"))
+    return CELL_DRAWS[(wildcards.metric, wildcards.solver, *numbers)]
+
+
+def phase_solver(wildcards):
+    """Params function: the solver of a phase diagram."""
+    return canonical(named("solvers", named("phases", wildcards.phase)["solver"]))
+
+
 def figure_files(figures):
     """Every file of some figures: the drawing twice, the numbers twice."""
     return [
@@ -110,7 +142,8 @@ def figure_files(figures):
 
 def embedding_files(figures):
     """Every embedding under some figures."""
-    experiments = {config["figures"][figure]["experiment"] for figure in figures}
+    entries = [config["figures"][figure] for figure in figures]
+    experiments = {entry["experiment"] for entry in entries if entry["kind"] == "scaling"}
     return sorted(
         f"results/embeddings/{dataset}/{modality}/{model}.h5"
         for experiment in experiments
@@ -164,7 +197,9 @@ def figures_of(kind):
 
 def aggregate_of(wildcards):
     """Input function: the table that a figure shows."""
-    return f"results/aggregates/{config['figures'][wildcards.figure]['experiment']}.parquet"
+    figure = config["figures"][wildcards.figure]
+    folder = "aggregates/phases" if figure["kind"] == "phase" else "aggregates"
+    return f"results/{folder}/{figure['experiment']}.parquet"
 
 
 def title_of(wildcards):

@@ -2,14 +2,16 @@
 
 from blindmatch.errors import BlindmatchError
 
-__all__ = ["QAP", "BlindmatchError", "Matching", "match", "solve"]
+__all__ = ["QAP", "BlindmatchError", "Matching", "match", "quadratic_assignment", "solve", "verify"]
 __version__ = "0.1.0"
 
 _HOME = {
     "Matching": "blindmatch.qap",
     "QAP": "blindmatch.qap",
     "match": "blindmatch.matching",
+    "quadratic_assignment": "blindmatch.optimize",
     "solve": "blindmatch.solvers",
+    "verify": "blindmatch.certificate",
 }
 
 

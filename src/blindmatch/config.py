@@ -25,6 +25,7 @@ SLUG = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
 Slug = Annotated[str, StringConstraints(pattern=rf"^{SLUG}$")]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=2)]
 
 
 class Settings(BaseModel):
@@ -137,18 +138,29 @@ class ExperimentSettings(Settings):
     language: list[Slug] = Field(min_length=1)
     metrics: list[Slug] = Field(min_length=1)
     solvers: list[Slug] = Field(min_length=1)
-    sizes: list[Annotated[int, Field(ge=2)]] = Field(
-        min_length=1, description="Numbers of classes N."
-    )
+    sizes: list[Size] = Field(min_length=1, description="Numbers of classes N.")
     ranks: Count = Field(1, description="How many of the best subsets of each size are matched.")
     draws: Count = Field(1, description="How many random halves of the images are matched.")
 
 
-class FigureSettings(Settings):
-    """A figure with its table, and the experiment it shows."""
+class PhaseSettings(Settings):
+    """A phase diagram: problems with a known truth, of every size at every noise level."""
 
-    kind: Literal["scaling"] = Field(description="Which drawing.")
-    experiment: Slug
+    metric: Slug
+    solver: Slug
+    dimension: Count = Field(20, description="Coordinates of a point.")
+    sizes: list[Size] = Field(min_length=1, description="Numbers of points N.")
+    noises: list[Annotated[int, Field(ge=0)]] = Field(
+        min_length=1, description="Per cent of the points' standard deviation."
+    )
+    draws: Count = Field(1, description="Problems of each size and noise.")
+
+
+class FigureSettings(Settings):
+    """A figure with its table, and the experiment or phase diagram it shows."""
+
+    kind: Literal["scaling", "phase"] = Field(description="Which drawing.")
+    experiment: Slug = Field(description="Of kind `phase`: an entry of `phases`.")
     title: str
     paper: str | None = Field(None, description="Its number in the paper, for the report.")
 
@@ -193,6 +205,7 @@ class Config(Settings):
     metrics: dict[Slug, MetricSettings] = Field(default_factory=dict)
     solvers: dict[Slug, SolverSettings] = Field(default_factory=dict)
     experiments: dict[Slug, ExperimentSettings] = Field(default_factory=dict)
+    phases: dict[Slug, PhaseSettings] = Field(default_factory=dict)
     figures: dict[Slug, FigureSettings] = Field(default_factory=dict)
     plotting: dict[Slug, Style] = Field(default_factory=dict)
 
@@ -208,9 +221,12 @@ def _dangling(config: Config):
     for figure in config.build:
         yield from _missing("build", "figure", figure, config.figures)
     for slug, figure in config.figures.items():
-        yield from _missing(
-            f"figures.{slug}.experiment", "experiment", figure.experiment, config.experiments
-        )
+        kind = "phase" if figure.kind == "phase" else "experiment"
+        known = config.phases if figure.kind == "phase" else config.experiments
+        yield from _missing(f"figures.{slug}.experiment", kind, figure.experiment, known)
+    for slug, phase in config.phases.items():
+        yield from _missing(f"phases.{slug}.metric", "metric", phase.metric, config.metrics)
+        yield from _missing(f"phases.{slug}.solver", "solver", phase.solver, config.solvers)
     for slug, experiment in config.experiments.items():
         where = f"experiments.{slug}"
         for section in ("datasets", "metrics", "solvers"):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from blindmatch.errors import BlindmatchError
 from blindmatch.kernels import KERNELS
 from blindmatch.metrics import Metric, metrics
 from blindmatch.progress import Report
@@ -18,45 +17,76 @@ from blindmatch.storage import check_embeddings, read_table
 def match(
     vision: np.ndarray,
     language: np.ndarray,
-    metric: str = "gw",
+    metric: str | Metric = "gw",
     *,
-    solver: str = "hahn-grant",
+    solver: str = "auto",
+    anchors: Iterable[tuple[int, int]] | None = None,
+    unmatched: float | np.ndarray | None = None,
     seed: int = 0,
     time_limit: float | None = None,
     progress: Report | None = None,
+    **options,
 ) -> Matching:
     """Match two unpaired sets of embeddings, one row per concept.
 
     Parameters
     ----------
-    vision, language : np.ndarray, shapes (N, D) and (N, E)
-    metric, solver : str
-        Registered names.
-    seed, time_limit, progress
+    vision, language : np.ndarray, shapes (N, D) and (M, E), M >= N
+        Where M > N, language rows stay free, and only pairs of matched rows are compared.
+    metric : str or Metric
+        Registered name, or an instance where options are wanted.
+    solver : str
+        Registered name.
+    anchors : iterable of (row, column), optional
+        Pairs that are known and kept.
+    unmatched : float or array_like, shape (N,), optional
+        Vision rows may stay unmatched at this price, in units of cost. As a guide: a matching of
+        one row less costs about 2 cost / N less.
+    seed, time_limit, progress, **options
         As for `solve`.
 
     Returns
     -------
     Matching
-        ``permutation[i] = j``: vision row i is language row j.
+        ``permutation[i] = j``: vision row i is language row j; -1: it stays unmatched.
 
     Raises
     ------
     BlindmatchError
-        If the sets differ in size or an embedding has no direction.
+        If there are fewer language than vision rows, an embedding has no direction, or as `solve`.
     """
-    chosen = metrics.build(metric, {})
+    chosen = metrics.build(metric, {}) if isinstance(metric, str) else metric
+    kernels = compared_kernels(vision, language, chosen)
+    problem = QAP.from_metric(chosen, *kernels, partial=unmatched is not None)
+    return solve(
+        problem,
+        solver,
+        anchors=anchors,
+        unmatched=unmatched,
+        seed=seed,
+        time_limit=time_limit,
+        progress=progress,
+        **options,
+    )
+
+
+def compared_kernels(
+    vision: np.ndarray, language: np.ndarray, metric: Metric
+) -> tuple[np.ndarray, np.ndarray]:
+    """The matrices that a metric compares, shapes (N, N) and (M, M), from embeddings.
+
+    Raises
+    ------
+    BlindmatchError
+        If an embedding has no direction, or all items of a side coincide.
+    """
     kernels = []
     for name, embeddings in (("vision", vision), ("language", language)):
         embeddings = np.asarray(embeddings)
         check_embeddings(embeddings, name)
-        kernels.append(KERNELS[chosen.kernel](normalise(embeddings.astype(np.float64))))
-    if len(kernels[0]) != len(kernels[1]):
-        raise BlindmatchError(
-            f"language: expected {len(kernels[0])} rows as vision, found {len(kernels[1])}"
-        )
-    problem = QAP.from_metric(chosen, *chosen.pair(*kernels, np.arange(len(kernels[0]))))
-    return solve(problem, solver, seed=seed, time_limit=time_limit, progress=progress)
+        raw = KERNELS[metric.kernel](normalise(embeddings.astype(np.float64)))
+        kernels.append(metric.finish(raw))
+    return kernels[0], kernels[1]
 
 
 def match_subsets(

@@ -4,7 +4,7 @@ import pytest
 import blindmatch
 from blindmatch.errors import BlindmatchError
 from blindmatch.kernels import euclidean
-from blindmatch.matching import gather, match, match_subsets
+from blindmatch.matching import compared_kernels, gather, match, match_subsets
 from blindmatch.metrics import metrics
 from blindmatch.solvers import solvers
 from blindmatch.storage import write_table
@@ -30,10 +30,45 @@ def rows_of(solver="brute-force", paired=True, draws=2):
 def test_rotated_concepts_are_found_without_any_pair():
     rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))
     order = np.random.default_rng(2).permutation(8)
-    found = match(POINTS, POINTS[order] @ rotation)
+    found = match(POINTS, POINTS[order] @ rotation, solver="brute-force")
     assert order[found.permutation].tolist() == list(range(8))
     assert found.optimal
     assert found.cost >= found.bound
+
+
+def test_language_rows_without_a_partner_stay_free():
+    order = np.random.default_rng(2).permutation(8)
+    some = POINTS[[0, 2, 3, 5, 6, 7]]
+    found = match(some, POINTS[order], solver="brute-force")
+    assert order[found.permutation].tolist() == [0, 2, 3, 5, 6, 7]
+    assert found.optimal
+
+
+def test_the_cost_is_the_loss_between_matched_pairs_only():
+    metric = metrics.build("gw", {})
+    vision, language = compared_kernels(POINTS[:5], POINTS, metric)
+    found = match(POINTS[:5], POINTS, "gw", solver="brute-force")
+    p = found.permutation
+    assert found.cost == pytest.approx(np.sum((vision - language[np.ix_(p, p)]) ** 2))
+    priced = match(POINTS[:5], POINTS, metric, solver="brute-force", unmatched=0.1, max_size=13)
+    kept = priced.permutation >= 0
+    assert 0 < kept.sum() < 5
+    pairs = np.ix_(priced.permutation[kept], priced.permutation[kept])
+    loss = np.sum((vision[np.ix_(kept, kept)] - language[pairs]) ** 2)
+    assert priced.cost == pytest.approx(loss + 0.1 * np.sum(~kept))
+
+
+def test_anchors_are_kept():
+    found = match(POINTS, POINTS, solver="brute-force", anchors=[(0, 3), (5, 1)])
+    assert found.permutation[[0, 5]].tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_sets_without_structure_are_refused(size):
+    with pytest.raises(BlindmatchError, match="all distances are equal"):
+        match(POINTS[:size], POINTS[:size], solver="brute-force")
+    found = match(POINTS[:2], POINTS[:2], "cka", solver="brute-force")
+    assert found.cost == pytest.approx(-1.0)
 
 
 def test_a_matching_row_tells_rank_draw_and_both_costs():
@@ -64,14 +99,15 @@ def test_accuracy_is_unknown_where_the_pairing_is():
 @pytest.mark.parametrize(
     ("vision", "language", "message"),
     [
-        (POINTS, POINTS[:5], "language: expected 8 rows as vision, found 5"),
+        (POINTS, POINTS[:5], "language: expected at least 8 items as vision, found 5; exchange"),
+        (POINTS.astype(int), POINTS, "vision: expected floating point, found int64"),
         (np.full((3, 2), np.nan), np.ones((3, 2)), "vision: 3 of 3 embeddings hold NaN"),
         (POINTS, np.zeros((8, 2)), "language: 8 of 8 embeddings are all zero"),
     ],
 )
 def test_embeddings_that_cannot_be_matched_are_refused(vision, language, message):
     with pytest.raises(BlindmatchError, match=message):
-        blindmatch.match(vision, language)
+        blindmatch.match(vision, language, solver="brute-force")
 
 
 def test_gathered_rows_carry_the_names_of_their_path(tmp_path):

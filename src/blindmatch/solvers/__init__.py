@@ -1,6 +1,10 @@
 """QAP solvers, one file each; importing them is light, compiling happens on first use."""
 
+import dataclasses
+from collections.abc import Iterable
 from typing import Protocol
+
+import numpy as np
 
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report
@@ -25,16 +29,57 @@ class Solver(Protocol):
         time_limit: float | None = None,
         progress: Report | None = None,
     ) -> Matching:
-        """The best permutation found within `time_limit` seconds (None: no limit)."""
+        """The best permutation found within `time_limit` seconds (None: no limit, 0: at once).
+
+        The problem is square, as `prepare` makes it; any other is refused (`require_square`).
+        Ctrl-C ends the search as the time limit does, with the status "interrupted"
+        (`blindmatch.solvers._interrupt`).
+        """
 
 
 solvers = Registry("solver", __name__)
 
 
+def require_square(problem: QAP) -> None:
+    """Refuse a problem with more columns than rows, which `prepare` would have made square."""
+    if problem.size != problem.columns:
+        raise BlindmatchError(
+            f"problem: expected as many rows as columns, found {problem.size} and "
+            f"{problem.columns}; pass problem.square(), or call blindmatch.solve"
+        )
+
+
+def prepare(
+    problem: QAP,
+    *,
+    anchors: Iterable[tuple[int, int]] | None = None,
+    unmatched: float | np.ndarray | None = None,
+) -> QAP:
+    """The square problem that `solve` gives to a solver, and that a certificate belongs to.
+
+    Its first N rows and M columns are those of `problem`. Columns M ... M+N-1, where rows may stay
+    unmatched, stand for that; rows beyond N use up the columns that stay free.
+
+    Parameters
+    ----------
+    problem : QAP
+    anchors, unmatched
+        As for `solve`.
+    """
+    pairs = [] if anchors is None else list(anchors)
+    prepared = problem.anchored(pairs)
+    if unmatched is not None:
+        # Anchored once more: such a row must not stay unmatched instead.
+        prepared = problem.with_unmatched(unmatched).anchored(pairs)
+    return prepared.square()
+
+
 def solve(
     problem: QAP,
-    solver: str = "hahn-grant",
+    solver: str = "auto",
     *,
+    anchors: Iterable[tuple[int, int]] | None = None,
+    unmatched: float | np.ndarray | None = None,
     seed: int = 0,
     time_limit: float | None = None,
     progress: Report | None = None,
@@ -45,12 +90,17 @@ def solve(
     Parameters
     ----------
     problem : QAP
+        May have more columns than rows; each row gets one, the others stay free.
     solver : str
         A registered solver: ``sorted(blindmatch.solvers.solvers)``.
+    anchors : iterable of (row, column), optional
+        Pairs that are known and kept.
+    unmatched : float or array_like, shape (N,), optional
+        Rows may stay unmatched at this price, in units of cost.
     seed : int
         Same seed, same iterations, same answer.
     time_limit : float, optional
-        Seconds of wall-clock time.
+        Seconds of wall-clock time; 0 gives what can be had at once.
     progress : callable, optional
         Called with a sentence now and then.
     **options
@@ -59,14 +109,20 @@ def solve(
     Returns
     -------
     Matching
+        Its permutation has N entries, -1 for rows that stay unmatched.
 
     Raises
     ------
     BlindmatchError
-        Unknown solver or option, or a time limit that is not positive.
+        Unknown solver or option, a negative time limit, anchors that contradict each other or the
+        forbidden pairs.
     """
-    if time_limit is not None and not time_limit > 0:
-        raise BlindmatchError(f"time_limit: expected a positive number, found {time_limit}")
-    return solvers.build(solver, options).solve(
-        problem, seed=seed, time_limit=time_limit, progress=progress
+    if time_limit is not None and not time_limit >= 0:
+        raise BlindmatchError(f"time_limit: expected a number of at least 0, found {time_limit}")
+    chosen = solvers.build(solver, options)
+    prepared = prepare(problem, anchors=anchors, unmatched=unmatched)
+    found = chosen.solve(prepared, seed=seed, time_limit=time_limit, progress=progress)
+    permutation = found.permutation[: problem.size]
+    return dataclasses.replace(
+        found, permutation=np.where(permutation < problem.columns, permutation, -1)
     )

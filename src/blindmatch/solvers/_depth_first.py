@@ -14,41 +14,46 @@ from blindmatch.lap._shortest_path import assign
 @njit(cache=True, nogil=True)
 def _leaders(A, B, ascending, descending, fixed, depth, taken, leaders, free):
     """Fill `leaders` for the open rows and columns, and `free` with the open columns."""
-    size = len(A)
+    size = len(fixed)
     count = 0
     for column in range(size):
         if not taken[column]:
             free[count] = column
             count += 1
+    for i in range(depth, size):
+        for position in range(count):
+            leaders[i - depth, position] = fixed[i, free[position]]
     values_a = np.empty(count)
     values_b = np.empty((count, count))
-    for position in range(count):
-        place = 0
-        for l in descending[free[position]]:  # noqa: E741
-            if l != free[position] and not taken[l]:
-                values_b[position, place] = B[free[position], l]
-                place += 1
-    for i in range(depth, size):
-        place = 0
-        for k in ascending[i]:
-            if k != i and k >= depth:
-                values_a[place] = A[i, k]
-                place += 1
+    for term in range(len(A)):
         for position in range(count):
-            total = fixed[i, free[position]]
-            for k in range(count - 1):
-                total += values_a[k] * values_b[position, k]
-            leaders[i - depth, position] = total
+            j = free[position]
+            place = 0
+            for l in descending[term, j]:  # noqa: E741
+                if l != j and not taken[l]:
+                    values_b[position, place] = B[term, j, l]
+                    place += 1
+        for i in range(depth, size):
+            place = 0
+            for k in ascending[term, i]:
+                if k != i and k >= depth:
+                    values_a[place] = A[term, i, k]
+                    place += 1
+            for position in range(count):
+                total = 0.0
+                for k in range(count - 1):
+                    total += values_a[k] * values_b[position, k]
+                leaders[i - depth, position] += total
 
 
 @njit(cache=True, nogil=True)
-def open_node(A, B, ascending, descending, fixed, depth, taken, children, bounds, best):
+def open_node(A, B, ascending, descending, forbidden, fixed, depth, taken, children, bounds, best):
     """List the children of a node, best bound first; returns how many can beat `best`.
 
     A child that must cost at least `best` is left out: its bound is the node's and the reduced
     leader of the assignment that makes the child.
     """
-    size = len(A)
+    size = len(fixed)
     count = size - depth
     leaders = np.empty((count, count))
     free = np.empty(count, dtype=np.int64)
@@ -61,7 +66,7 @@ def open_node(A, B, ascending, descending, fixed, depth, taken, children, bounds
     kept = 0
     for position in np.argsort(leaders[0] - v):
         bound = total + max(0.0, leaders[0, position] - u[0] - v[position])
-        if bound < best:
+        if bound < best and not forbidden[depth, free[position]]:
             children[kept] = free[position]
             bounds[kept] = bound
             kept += 1
@@ -80,12 +85,15 @@ def new_search(size: int, single: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 @njit(cache=True, nogil=True)
-def search(A, B, fixed, spent, children, bounds, counts, taken, p, best, best_cost, depth, limit):
+def search(
+    A, B, forbidden, fixed, spent, children, bounds, counts, taken, p, best, best_cost, depth, limit
+):
     """Go on with a search from `depth` for `limit` nodes.
 
     Parameters
     ----------
-    A, B : np.ndarray, shape (N, N)
+    A, B : np.ndarray, shape (T, N, N)
+    forbidden : np.ndarray, shape (N, N), bool
     fixed : np.ndarray, shape (N, N, N)
         ``fixed[d, i, j]``: cost of i -> j alone and with the first d rows.
     spent : np.ndarray, shape (N + 1,)
@@ -107,12 +115,13 @@ def search(A, B, fixed, spent, children, bounds, counts, taken, p, best, best_co
         -1 when the search is finished.
     nodes : int
     """
-    size = len(A)
-    ascending = np.empty((size, size), dtype=np.int64)
-    descending = np.empty((size, size), dtype=np.int64)
-    for i in range(size):
-        ascending[i] = np.argsort(A[i])
-        descending[i] = np.argsort(-B[i])
+    size = len(forbidden)
+    ascending = np.empty(A.shape, dtype=np.int64)
+    descending = np.empty(A.shape, dtype=np.int64)
+    for term in range(len(A)):
+        for i in range(size):
+            ascending[term, i] = np.argsort(A[term, i])
+            descending[term, i] = np.argsort(-B[term, i])
     nodes = 0
     while depth >= 0 and nodes < limit:
         total, tried = counts[depth]
@@ -120,7 +129,7 @@ def search(A, B, fixed, spent, children, bounds, counts, taken, p, best, best_co
             nodes += 1
             room = best_cost[0] - spent[depth]
             total = open_node(
-                A, B, ascending, descending, fixed[depth], depth, taken,
+                A, B, ascending, descending, forbidden, fixed[depth], depth, taken,
                 children[depth], bounds[depth], room,
             )  # fmt: skip
             counts[depth, 0] = total
@@ -141,10 +150,30 @@ def search(A, B, fixed, spent, children, bounds, counts, taken, p, best, best_co
             continue
         for i in range(depth + 1, size):
             for j in range(size):
-                fixed[depth + 1, i, j] = (
-                    fixed[depth, i, j] + A[i, depth] * B[j, column] + A[depth, i] * B[column, j]
-                )
+                cost = fixed[depth, i, j]
+                for term in range(len(A)):
+                    cost += A[term, i, depth] * B[term, j, column]
+                    cost += A[term, depth, i] * B[term, column, j]
+                fixed[depth + 1, i, j] = cost
         depth += 1
         counts[depth, 0] = -1
         counts[depth, 1] = 0
     return depth, nodes
+
+
+def least_open(spent, bounds, counts, depth: int) -> float:
+    """What no permutation that a search has not ruled out yet can fall short of; inf at its end.
+
+    Parameters
+    ----------
+    spent, bounds, counts, depth
+        As for `search`; the root must have been opened.
+    """
+    opened = depth + (counts[depth, 0] >= 0)
+    waiting = [
+        spent[level] + bounds[level, tried:total].min(initial=np.inf)
+        for level, (total, tried) in enumerate(counts[:opened])
+    ]
+    if opened == depth:  # chosen but not opened: the child that its parent has tried last
+        waiting.append(spent[depth - 1] + bounds[depth - 1, counts[depth - 1, 1] - 1])
+    return float(min(waiting, default=np.inf))

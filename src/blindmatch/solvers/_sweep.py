@@ -1,207 +1,323 @@
-"""Dual ascent of Hahn and Grant (1998) on a factorised problem, compiled.
+"""Dual ascent after Hahn and Grant (1998) on a factorised problem in integers, compiled.
 
-Each assignment i -> j has a leader cost L_ij and a submatrix of pair costs with every (k, l),
+Each assignment i -> j has a leader cost L_ij and a submatrix of pair costs C_ijkl with every (k,l),
 k != i, l != j. Duals U_ij (of rows k) and V_ij (of columns l) move pair costs into leaders. What
-remains of the pair (i,j), (k,l), seen from both of its sides, must not be negative:
+remains of a pair, seen from both of its sides, must not be negative:
 
-    R = A_ik B_jl + A_ki B_lj - U_ij[k] - V_ij[l] - U_kl[i] - V_kl[j] >= 0,
+    R_ijkl = C_ijkl - U_ij[k] - V_ij[l] - U_kl[i] - V_kl[j] >= 0,
     L_ij = single_ij + sum_k U_ij[k] + sum_l V_ij[l].
 
-Then no permutation costs less than the linear assignment of L. Only the duals are stored, never
-the N^4 pair costs: ``P[i,k,l] = U_kl[i]`` and ``Q[j,k,l] = V_kl[j]``, so that the remainders of one
-submatrix are read from contiguous rows.
+Then no permutation costs less than the linear assignment of L. Only the duals are stored, as int32:
+``P[i,k,l] = U_kl[i]`` and ``Q[j,k,l] = V_kl[j]``, so that the remainders of one submatrix are read
+from contiguous rows. Pair costs come from the factors, or from a table where they have none.
+
+Submatrices are solved by an auction that is cut short; whatever prices it ends with are repaired to
+feasible duals, so nothing here rounds and nothing needs to converge. Its epsilon, which shrinks
+from sweep to sweep, keeps coordinate ascent from stalling.
 """
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from blindmatch.lap._shortest_path import _lowest, assign, workspace
-from blindmatch.qap import QAP
-from blindmatch.solvers._pair_costs import PairCosts
+from blindmatch.lap._shortest_path import assign
+
+#: Added to what may not be used: far above any remainder, and int32 still holds its sums.
+BLOCKED = 1 << 29
+#: Duals and prices stay below, so that no sum of a few of them overflows.
+LIMIT = 1 << 27
+#: The same for leaders, which are int64 and solved in float64.
+UNUSABLE = 2.0**50
+#: The most that an assignment gives back to each of its rows between two sweeps.
+MOST_SPREAD = 1 << 22
+#: Rows of a matrix are padded to a multiple of this, or the compiler's vector loops, which take so
+#: many entries at a time, would leave much of a short row to one entry at a time.
+_LANES = 32
 
 
-@dataclasses.dataclass(eq=False)
-class Duals:
-    """State of a dual ascent; feasible at any moment, so it may be used or resumed at any moment.
+class Costs(NamedTuple):
+    """An integer problem as the compiled loops read it.
 
     Attributes
     ----------
-    P, Q : np.ndarray, shape (N, N, N)
-        ``P[i,k,l]`` and ``Q[j,k,l]``: what (k,l) has taken of its pairs with row i and column j.
-        Entries with ``i == k`` or ``j == l`` stay zero.
-    leader : np.ndarray, shape (N, N)
-        L, up to rounding.
-    alpha, beta : np.ndarray, shape (N,)
-        Duals of the leader assignment at the last `settle`.
-    columns : np.ndarray, shape (N,)
-        The leader assignment itself: a permutation worth trying.
+    a, b : np.ndarray, shape (K, N, N), float64
+        Factors, symmetric up to sign: pairs cost ``floor(sum_t a[t,i,k] b[t,j,l])``, and all of
+        these sums are exact.
+    table : np.ndarray, shape (N, N, N, N), int32
+        Pair costs ``table[i,j,k,l]`` where there are no factors, else of shape (0, 0, 0, 0).
+    single : np.ndarray, shape (N, N), int64
+    blocked : np.ndarray, shape (N, N), int32
+        `BLOCKED` where i -> j is forbidden or excluded, else 0.
     """
 
-    P: np.ndarray
-    Q: np.ndarray
-    leader: np.ndarray
-    alpha: np.ndarray
-    beta: np.ndarray
-    columns: np.ndarray
-
-    @property
-    def bound(self) -> float:
-        """Lower bound without the problem's constant, up to rounding."""
-        return float(self.alpha.sum() + self.beta.sum())
-
-    @property
-    def reduced(self) -> np.ndarray:
-        """Reduced leaders, shape (N, N): using i -> j costs at least this above the bound."""
-        return self.leader - self.alpha[:, None] - self.beta
-
-    def settle(self, costs: PairCosts) -> None:
-        """Recompute the leaders from the duals and solve the assignment of the leaders."""
-        gather_leaders(self.P, self.Q, costs.single, self.leader)
-        columns, rows = np.empty((2, len(self.leader)), dtype=np.int64)
-        alpha, beta = np.empty((2, len(self.leader)))
-        assign(self.leader, columns, rows, alpha, beta, *workspace(len(self.leader)))
-        self.columns, self.alpha, self.beta = columns, alpha, beta
-
-    def spread(self, returned: float = 0.0) -> None:
-        """Give what leaders have above the bound back to their pairs, evenly.
-
-        `returned` is taken off the bound as well: it leads out of the points where coordinate
-        ascent stalls.
-        """
-        spread_leaders(self.P, np.maximum(self.reduced, 0.0) + returned / len(self.leader))
+    a: np.ndarray
+    b: np.ndarray
+    table: np.ndarray
+    single: np.ndarray
+    blocked: np.ndarray
 
 
-def first_duals(problem: QAP, costs: PairCosts) -> Duals:
-    """The Gilmore-Lawler bound, as duals.
+class Work(NamedTuple):
+    """Scratch arrays of one thread."""
 
-    One sweep in which (i,j) is given the part A_ik B_jl of each of its pair costs. Parts are
-    products a_k b_l, whose assignment is solved by sorting (rearrangement inequality) and whose
-    duals follow from the sorted order (Monge property): O(N^3) in all.
-    """
-    size = len(costs.single)
-    P, Q = np.zeros((2, size, size, size))
-    sorted_start(problem.A, problem.B, P, Q)
-    duals = Duals(P, Q, np.empty((size, size)), *np.zeros((2, size)), np.arange(size))
-    duals.settle(costs)
-    return duals
+    matrix: np.ndarray
+    numbers: np.ndarray
+    floats: np.ndarray
+    places: np.ndarray
+
+
+def workspace(size: int) -> Work:
+    """Scratch arrays for problems of `size` items."""
+    width = -(-size // _LANES) * _LANES
+    return Work(
+        np.full((size, width), BLOCKED, dtype=np.int32),
+        np.zeros((5, width), dtype=np.int32),
+        np.empty((4, size)),
+        np.empty((2, width), dtype=np.int64),
+    )
 
 
 @njit(cache=True, nogil=True)
-def sorted_start(A, B, P, Q):
-    """Add optimal duals of ``min_sigma sum_k A[i,k] B[j,sigma(k)]`` for every (i,j)."""
-    size = len(A)
-    ascending = np.empty((size, size), dtype=np.int64)
-    descending = np.empty((size, size), dtype=np.int64)
-    for i in range(size):
-        ascending[i] = np.argsort(A[i], kind="mergesort")
-        descending[i] = np.argsort(-B[i], kind="mergesort")
-    for i in range(size):
-        for j in range(size):
-            place = 0
-            price = 0.0
-            earlier_a = earlier_b = 0.0
-            first = True
-            for k in ascending[i]:
-                if k == i:
-                    continue
-                if descending[j, place] == j:
-                    place += 1
-                l = descending[j, place]  # noqa: E741
-                place += 1
-                a, b = A[i, k], B[j, l]
-                if not first:
-                    # Any slope between the neighbours is feasible; the middle favours neither.
-                    price += 0.5 * (a + earlier_a) * (b - earlier_b)
-                Q[l, i, j] += price
-                P[k, i, j] += a * b - price
-                earlier_a, earlier_b, first = a, b, False
+def remainders(costs, P, Q, i, j, part, work):
+    """Fill ``work.matrix`` with what remains of the pairs of (i,j); row i, column j are unusable.
+
+    Assignments with ``part[k,l] = 1`` are solved at the same time, so only half of what remains is
+    taken from those pairs; `part` may have shape (0, 0).
+    """
+    size = len(P)
+    matrix, held, sums = work.matrix, work.numbers[0], work.floats[0]
+    for l in range(size):  # noqa: E741
+        held[l] = Q[l, i, j]
+    tabled = len(costs.table) > 0
+    terms = len(costs.a)
+    for k in range(size):
+        target = matrix[k]
+        if k == i:
+            target[:] = BLOCKED
+            continue
+        row, column, own, closed = P[i, k], Q[j, k], P[k, i, j], costs.blocked[k]
+        if tabled:
+            pairs = costs.table[i, j, k]
+            for l in range(size):  # noqa: E741
+                target[l] = pairs[l] - own - held[l] - row[l] - column[l]
+        elif terms == 1:
+            factor, values = costs.a[0, i, k], costs.b[0, j]
+            for l in range(size):  # noqa: E741
+                pair = np.int32(np.floor(factor * values[l]))
+                target[l] = pair - own - held[l] - row[l] - column[l]
+        else:
+            sums[:] = 0.0
+            for term in range(terms):
+                factor, values = costs.a[term, i, k], costs.b[term, j]
+                for l in range(size):  # noqa: E741
+                    sums[l] += factor * values[l]
+            for l in range(size):  # noqa: E741
+                target[l] = np.int32(np.floor(sums[l])) - own - held[l] - row[l] - column[l]
+        if len(part) > 0:
+            shared = part[k]
+            for l in range(size):  # noqa: E741
+                target[l] = target[l] >> shared[l]
+        for l in range(size):  # noqa: E741
+            target[l] += closed[l]
+        target[j] = BLOCKED
+
+
+@njit(cache=True, nogil=True)
+def _bid(matrix, i, epsilon, bids, price, shifted, owner, stack):
+    """Rows bid for their best columns, at most `bids` times; prices are left in `price`."""
+    size, width = matrix.shape
+    price[:] = 0
+    owner[:] = -1
+    waiting = 0
+    for k in range(size - 1, -1, -1):
+        if k != i:
+            stack[waiting] = k
+            waiting += 1
+    while waiting > 0 and bids > 0:
+        bids -= 1
+        waiting -= 1
+        k = stack[waiting]
+        row = matrix[k]
+        best = np.int32(2147483647)
+        for l in range(width):  # noqa: E741
+            shifted[l] = row[l] + price[l]
+            best = min(best, shifted[l])
+        # Reductions only, without a branch, are vector code: the last column at the minimum, how
+        # many there are, and the least of the others.
+        at = np.int32(-1)
+        count = np.int32(0)
+        second = np.int32(2147483647)
+        for l in range(width):  # noqa: E741
+            here = shifted[l] == best
+            at = max(at, np.int32(l) if here else np.int32(-1))
+            count += np.int32(1) if here else np.int32(0)
+            second = min(second, np.int32(2147483647) if here else shifted[l])
+        if count > 1:
+            second = best
+        # The difference to a blocked column says nothing.
+        raised = np.int64(second) - best if second < BLOCKED - LIMIT else np.int64(0)
+        price[at] = min(price[at] + raised + epsilon, np.int64(LIMIT))
+        if owner[at] >= 0:
+            stack[waiting] = owner[at]
+            waiting += 1
+        owner[at] = k
+
+
+@njit(cache=True, nogil=True)
+def solve_submatrix(i, j, epsilon, cap, work):
+    """Feasible duals of ``work.matrix``, nearly optimal, in ``work.numbers[1:3]``.
+
+    Returns
+    -------
+    bool
+        False where no assignment avoids what is blocked.
+    """
+    matrix, u, v, price = work.matrix, work.numbers[1], work.numbers[2], work.numbers[3]
+    size, width = matrix.shape
+    _bid(matrix, i, epsilon, cap * size, price, work.numbers[4], work.places[0], work.places[1])
+    v[:] = 2147483647
+    feasible = True
+    for k in range(size):
+        if k == i:
+            continue
+        row = matrix[k]
+        least = np.int32(2147483647)
+        for l in range(width):  # noqa: E741
+            least = min(least, np.int32(row[l] + price[l]))
+        feasible &= least < BLOCKED - LIMIT
+        u[k] = least
+        for l in range(width):  # noqa: E741
+            v[l] = min(v[l], np.int32(row[l] - least))
+    u[i] = v[j] = 0
+    for l in range(size):  # noqa: E741
+        feasible &= v[l] < BLOCKED - LIMIT
+    return feasible
+
+
+@njit(cache=True, nogil=True)
+def _keep(P, Q, i, j, u, v):
+    """Add duals to what (i,j) holds; lower is always feasible, so the top may be cut off."""
+    for k in range(len(P)):
+        P[k, i, j] = min(P[k, i, j] + u[k], LIMIT)
+        Q[k, i, j] = min(Q[k, i, j] + v[k], LIMIT)
+
+
+@njit(cache=True, nogil=True)
+def ascend(costs, P, Q, order, start, stop, epsilon, cap, work):
+    """Solve the submatrices ``order[start:stop]`` (numbers i N + j), each after the other.
+
+    An assignment without any feasible completion is blocked.
+    """
+    size = len(P)
+    nothing = np.empty((0, 0), dtype=np.int32)
+    for number in order[start:stop]:
+        i, j = number // size, number % size
+        if costs.blocked[i, j]:
+            continue
+        remainders(costs, P, Q, i, j, nothing, work)
+        if solve_submatrix(i, j, epsilon, cap, work):
+            _keep(P, Q, i, j, work.numbers[1], work.numbers[2])
+        else:
+            costs.blocked[i, j] = BLOCKED
+
+
+@njit(cache=True, nogil=True)
+def solve_part(costs, P, Q, part, numbers, U, V, feasible, epsilon, cap, work):
+    """Solve submatrices as they are now, without keeping their duals; threads may share a part.
+
+    Parameters
+    ----------
+    part : np.ndarray, shape (N, N), int32
+        1 for all assignments of the part, 0 else.
+    numbers : np.ndarray, shape (m,)
+        Those that this thread solves.
+    U, V : np.ndarray, shape (m, N), int32
+        Filled with duals.
+    feasible : np.ndarray, shape (m,), bool
+        Filled with what `solve_submatrix` says.
+    """
+    size = len(P)
+    for position in range(len(numbers)):
+        i, j = numbers[position] // size, numbers[position] % size
+        feasible[position] = costs.blocked[i, j] == 0
+        if feasible[position]:
+            remainders(costs, P, Q, i, j, part, work)
+            feasible[position] = solve_submatrix(i, j, epsilon, cap, work)
+            U[position] = work.numbers[1, :size]
+            V[position] = work.numbers[2, :size]
+
+
+@njit(cache=True, nogil=True)
+def keep_part(costs, P, Q, numbers, U, V, feasible):
+    """Add the duals of a part to what its assignments hold."""
+    size = len(P)
+    for position in range(len(numbers)):
+        i, j = numbers[position] // size, numbers[position] % size
+        if feasible[position]:
+            _keep(P, Q, i, j, U[position], V[position])
+        else:
+            costs.blocked[i, j] = BLOCKED
 
 
 @njit(cache=True, nogil=True)
 def gather_leaders(P, Q, single, leader):
     """Sum the duals that each (i,j) holds."""
+    size = len(P)
     leader[:] = single
-    for k in range(len(P)):
-        leader += P[k]
-        leader += Q[k]
+    for k in range(size):
+        for i in range(size):
+            for j in range(size):
+                leader[i, j] += P[k, i, j] + Q[k, i, j]
 
 
 @njit(cache=True, nogil=True)
-def spread_leaders(P, amounts):
-    """Lower the row duals of each (i,j) by `amounts` in all."""
+def spread_leaders(P, blocked, reduced):
+    """Give what leaders have above the bound back to their pairs, evenly."""
     size = len(P)
     for k in range(size):
         for i in range(size):
             if i != k:
                 for j in range(size):
-                    P[k, i, j] -= amounts[i, j] / (size - 1)
+                    if blocked[i, j] == 0:
+                        P[k, i, j] -= min(reduced[i, j] // (size - 1), MOST_SPREAD)
 
 
 @njit(cache=True, nogil=True)
-def remainders(A, B, P, Q, i, j, matrix):
-    """Fill `matrix`, shape (N-1, N-1), with what remains of the pairs of (i,j)."""
-    size = len(P)
-    held = np.empty(size)
-    for l in range(size):  # noqa: E741
-        held[l] = Q[l, i, j]
-    for k in range(size):
-        if k == i:
-            continue
-        target = matrix[k - (k > i)]
-        row, column, own = P[i, k], Q[j, k], P[k, i, j]
-        for part in range(2):
-            start, stop = (0, j) if part == 0 else (j + 1, size)
-            for l in range(start, stop):  # noqa: E741
-                target[l - part] = -own - held[l] - row[l] - column[l]
-            for term in range(len(A)):
-                factor = A[term, i, k]
-                values = B[term, j]
-                for l in range(start, stop):  # noqa: E741
-                    target[l - part] += factor * values[l]
+def assign_leaders(blocked, leader, reduced, columns, beta, work):
+    """Solve the assignment of the leaders.
 
+    Parameters
+    ----------
+    reduced : np.ndarray, shape (N, N), int64
+        Filled: what using i -> j costs at least above the bound.
+    columns : np.ndarray, shape (N,), int64
+        Filled with the leader assignment: a permutation worth trying.
+    beta : np.ndarray, shape (N,), int64
+        Filled with its duals of the columns.
 
-@njit(cache=True, nogil=True)
-def _balance(matrix, columns, u, v):
-    """Move half of each row's slack from its column's dual to its own.
-
-    Among the many optimal duals, augmenting paths return an extreme one; from the middle the
-    next submatrices gain more. No slack becomes negative: each loses half of its row's least.
+    Returns
+    -------
+    int
+        The bound in units; 2^62 where no permutation avoids what is blocked.
     """
-    size = len(matrix)
-    slack = np.empty(size)
-    reduced = np.empty(size)
-    for row in range(size):
-        entries = matrix[row]
-        for column in range(size):
-            reduced[column] = entries[column] - v[column]
-        reduced[columns[row]] = np.inf
-        slack[row] = max(0.0, _lowest(reduced) - u[row])
-    if size > 1:
-        for row in range(size):
-            u[row] += 0.5 * slack[row]
-            v[columns[row]] -= 0.5 * slack[row]
-
-
-@njit(cache=True, nogil=True)
-def ascend(A, B, P, Q, order, start, stop):
-    """Solve the submatrices ``order[start:stop]`` (numbers i N + j) and keep their duals."""
-    size = len(P)
-    matrix = np.empty((size - 1, size - 1))
-    columns = np.empty(size - 1, dtype=np.int64)
-    rows = np.empty(size - 1, dtype=np.int64)
-    u = np.empty(size - 1)
-    v = np.empty(size - 1)
-    floats = np.empty((3, size - 1))
-    integers = np.empty((2, size - 1), dtype=np.int64)
-    for number in order[start:stop]:
-        i, j = number // size, number % size
-        remainders(A, B, P, Q, i, j, matrix)
-        assign(matrix, columns, rows, u, v, floats, integers)
-        _balance(matrix, columns, u, v)
-        for k in range(size):
-            if k != i:
-                P[k, i, j] += u[k - (k > i)]
-            if k != j:
-                Q[k, i, j] += v[k - (k > j)]
+    size = len(leader)
+    matrix = np.empty((size, size))
+    for i in range(size):
+        for j in range(size):
+            matrix[i, j] = UNUSABLE if blocked[i, j] else float(leader[i, j])
+    rows = np.empty(size, dtype=np.int64)
+    u, v = np.empty(size), np.empty(size)
+    assign(matrix, columns, rows, u, v, work.floats[:3], work.places)
+    bound = 0
+    for i in range(size):
+        if blocked[i, columns[i]]:
+            return 1 << 62
+        bound += leader[i, columns[i]]
+    for j in range(size):
+        beta[j] = np.int64(v[j])
+    for i in range(size):
+        for j in range(size):
+            slack = leader[i, j] - np.int64(u[i]) - np.int64(v[j])
+            reduced[i, j] = 0 if blocked[i, j] else max(slack, 0)
+    return bound

@@ -10,9 +10,13 @@ import numpy as np
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report, Ticker
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers import solvers
+from blindmatch.solvers import require_square, solvers
+from blindmatch.solvers._interrupt import interruptible
+from blindmatch.solvers._pair_costs import PairCosts
 
-_NODES_PER_CALL = 5_000
+#: Tabu searches before the exact one.
+_STARTS = 3
+_NODES_PER_CALL = 1_000
 
 
 @solvers.register("brute-force")
@@ -37,7 +41,7 @@ class BruteForce:
         "blindmatch.lap._shortest_path",
         "blindmatch.qap",
         "blindmatch.solvers._depth_first",
-        "blindmatch.solvers._dual_bound",
+        "blindmatch.solvers._incumbent",
         "blindmatch.solvers._local_search",
         "blindmatch.solvers._pair_costs",
         "blindmatch.solvers.brute_force",
@@ -58,6 +62,7 @@ class BruteForce:
         BlindmatchError
             If the problem is larger than `max_size`.
         """
+        require_square(problem)
         if problem.size > self.max_size:
             raise BlindmatchError(
                 f"brute-force: expected at most max_size={self.max_size} items, "
@@ -75,52 +80,59 @@ def _compile() -> None:
 
 
 def _search(problem: QAP, seed: int, time_limit: float | None, progress: Report | None) -> Matching:
-    from blindmatch.solvers._depth_first import new_search, search
-    from blindmatch.solvers._dual_bound import gilmore_lawler_bound
-    from blindmatch.solvers._local_search import tabu_search
-    from blindmatch.solvers._pair_costs import PairCosts
+    from blindmatch.solvers._depth_first import least_open, new_search, search
+    from blindmatch.solvers._incumbent import Incumbent
 
     start = time.perf_counter()
-    costs, rng, size = PairCosts.of(problem), np.random.default_rng(seed), problem.size
-    starts = [rng.permutation(size) for _ in range(3)]
-    found = [tabu_search(costs.A, costs.B, costs.single, p, 3 * size, rng)[0] for p in starts]
-    best = min(found, key=problem.cost)
+    costs = PairCosts.of(problem)
+    incumbent = Incumbent(problem, costs, seed)
+    for _ in range(_STARTS):
+        incumbent.restart()
+    best = incumbent.permutation.copy()
     best_cost = np.array([problem.cost(best) - problem.constant])
-    state = new_search(size, costs.single)
+    given = (problem.A_terms, problem.B_terms, problem.forbidden_pairs)
+    state = new_search(problem.size, costs.single)
     ticker = Ticker(progress)
-    depth, nodes = 0, 0
-    while depth >= 0:
-        if time_limit is not None and time.perf_counter() - start >= time_limit:
-            break
-        depth, more = search(problem.A, problem.B, *state, best, best_cost, depth, _NODES_PER_CALL)
-        nodes += more
-        ticker(functools.partial(_sentence, nodes, problem, best))
+    status = "optimal"
+    # The root is opened in any case: its bound is the one of Gilmore and Lawler.
+    depth, nodes = search(*given, *state, best, best_cost, 0, 1)
+    with interruptible() as interrupted:
+        while depth >= 0:
+            if interrupted() or (time_limit is not None and _since(start) >= time_limit):
+                status = "interrupted" if interrupted() else "time limit"
+                break
+            depth, more = search(*given, *state, best, best_cost, depth, _NODES_PER_CALL)
+            nodes += more
+            ticker(functools.partial(_sentence, nodes, problem, best))
     cost = problem.cost(best)
+    _, spent, _, bounds, counts, _, _ = state
     # The search compares sums in floating point: what it proves, it proves up to rounding.
-    proved = cost - _rounding(problem) if depth < 0 else gilmore_lawler_bound(problem)
-    bound = min(cost, proved)
-    seconds = time.perf_counter() - start
+    open_cost = least_open(spent, bounds, counts, depth) + problem.constant
+    bound = min(cost, open_cost) - _rounding(problem, costs)
+    optimal = status == "optimal"
+    seconds = _since(start)
     return Matching(
         best,
         cost,
         bound,
-        optimal=depth < 0,
-        status="optimal" if depth < 0 else "time limit",
+        optimal=optimal,
+        status=status,
         seconds=seconds,
         iterations=nodes,
-        tolerance=cost - bound if depth < 0 else 0.0,
+        tolerance=cost - bound if optimal else 0.0,
         history=((seconds, cost, bound),),
     )
+
+
+def _since(start: float) -> float:
+    return time.perf_counter() - start
 
 
 def _sentence(nodes: int, problem: QAP, best: np.ndarray) -> str:
     return f"{nodes:,} nodes: cost {problem.cost(best):.6g}"
 
 
-def _rounding(problem: QAP) -> float:
-    """How far two ways to sum one cost can differ: N^2 additions of at most this magnitude."""
-    largest = np.abs(problem.A).max() * np.abs(problem.B).max()
-    if problem.linear is not None:
-        largest += np.abs(problem.linear).max()
-    terms = problem.size**2
-    return float(2 * terms * 2.0**-53 * (terms * largest + abs(problem.constant)))
+def _rounding(problem: QAP, costs: PairCosts) -> float:
+    """How far two ways to sum one cost can differ: additions of parts of at most this magnitude."""
+    additions = len(problem.A_terms) * problem.size**2 + 4 * problem.size
+    return 2.0 * additions * 2.0**-53 * (problem.magnitude + costs.penalty)

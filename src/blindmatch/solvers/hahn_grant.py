@@ -1,15 +1,12 @@
 """Dual ascent after Hahn and Grant on a factorised problem: good matchings and valid bounds."""
 
 import dataclasses
-import functools
 from typing import ClassVar
 
-import numpy as np
-
-from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
 from blindmatch.solvers import solvers
+from blindmatch.solvers._plan import MODULES, Plan, run
 
 
 @solvers.register("hahn-grant")
@@ -18,42 +15,39 @@ class HahnGrant:
     """Tabu searches for matchings, dual ascent for bounds; each sweep suggests new matchings.
 
     The bound is that of the level-1 reformulation-linearisation (Hahn and Grant, 1998), computed
-    from two N x N matrices and 2 N^3 duals instead of N^4 pair costs. It is recomputed from the
-    duals before it is reported and holds in real numbers (`_dual_bound`). The solver stops when the
-    incumbent is proved optimal, at the time limit, after `max_sweeps`, or when it stalls.
+    in integers from two N x N matrices and 2 N^3 duals instead of N^4 pair costs. The solver stops
+    when the incumbent is proved optimal, at the time limit, after `max_sweeps`, or when it stalls.
 
     Parameters
     ----------
     max_sweeps : int, optional
         Sweeps over all N^2 submatrices; None: no limit.
     starts : int
-        Tabu searches from random permutations before the first sweep.
+        Searches for a first incumbent.
     patience : int
-        Stalled: so many sweeps in a row brought less than a thousandth of the gap and no matching.
-    returned : float
-        Share of the gap that sweeps give back to the pairs once plain ones slow down; it decays
-        from sweep to sweep. 0: only plain sweeps, in which the bound never drops.
+        Sweeps in a row that must close the share `stall` of the gap, or the ascent has stalled.
+    stall : float
+    threads : int
+        More than one solves submatrices side by side: a somewhat different sweep, whose result
+        does not depend on how many threads there are.
+    device : str
+        "cpu", or "cuda" for sweeps on a GPU: those of several threads, integer by integer.
     memory_limit : float
-        Gigabytes; a problem whose duals need more is refused (N = 331: 0.6, N = 800: 8.2).
+        Gigabytes; a problem whose duals need more is refused (N = 331: 0.4, N = 900: 7.3).
+    certificate_limit : float
+        Gigabytes of packed duals up to which the proof is kept; 0 keeps none.
     """
 
     max_sweeps: int | None = None
-    starts: int = 50
+    starts: int = 15
     patience: int = 20
-    returned: float = 0.3
+    stall: float = 1e-3
+    threads: int = 1
+    device: str = "cpu"
     memory_limit: float = 8.0
+    certificate_limit: float = 0.25
 
-    modules: ClassVar[tuple[str, ...]] = (
-        "blindmatch.lap._shortest_path",
-        "blindmatch.qap",
-        "blindmatch.solvers._ascent",
-        "blindmatch.solvers._dual_bound",
-        "blindmatch.solvers._incumbent",
-        "blindmatch.solvers._local_search",
-        "blindmatch.solvers._pair_costs",
-        "blindmatch.solvers._sweep",
-        "blindmatch.solvers.hahn_grant",
-    )
+    modules: ClassVar[tuple[str, ...]] = (*MODULES, "blindmatch.solvers.hahn_grant")
 
     def solve(
         self,
@@ -70,22 +64,5 @@ class HahnGrant:
         BlindmatchError
             If the duals do not fit into `memory_limit`.
         """
-        from blindmatch.solvers._ascent import run
-
-        needed = 16e-9 * problem.size**3
-        if needed > self.memory_limit:
-            raise BlindmatchError(
-                f"hahn-grant: the duals of {problem.size} items need {needed:.1f} GB, "
-                f"memory_limit allows {self.memory_limit:g}"
-            )
-        _compile()
-        return run(problem, self, seed, time_limit, progress)
-
-
-@functools.cache
-def _compile() -> None:
-    """Compile (or load) the kernels, so that it does not count as solving."""
-    from blindmatch.solvers._ascent import run
-
-    tiny = np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [4.0, 3.0, 0.0]])
-    run(QAP(tiny, tiny), HahnGrant(max_sweeps=1), 0, None, None)
+        plan = Plan(**dataclasses.asdict(self))
+        return run("hahn-grant", plan, problem, seed, time_limit, progress)

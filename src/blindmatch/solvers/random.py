@@ -8,13 +8,13 @@ import numpy as np
 
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers import solvers
+from blindmatch.solvers import require_square, solvers
 
 
 @solvers.register("random")
 @dataclasses.dataclass(frozen=True)
 class Random:
-    """Every permutation is equally likely; proves nothing."""
+    """Every permutation is equally likely, unless some pairs are forbidden; proves nothing."""
 
     modules: ClassVar[tuple[str, ...]] = ("blindmatch.qap", "blindmatch.solvers.random")
 
@@ -27,8 +27,9 @@ class Random:
         progress: Report | None = None,
     ) -> Matching:
         """See `blindmatch.solvers.Solver`."""
+        require_square(problem)
         start = time.perf_counter()
-        permutation = np.random.default_rng(seed).permutation(problem.size)
+        permutation = problem.draw(np.random.default_rng(seed))
         cost = problem.cost(permutation)
         seconds = time.perf_counter() - start
         return Matching(

@@ -1,0 +1,108 @@
+"""What a run of the exact solvers does: the common ground of their options."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from blindmatch.errors import BlindmatchError
+from blindmatch.progress import Report
+from blindmatch.qap import QAP, Matching
+
+#: Modules whose logic decides the result of a run.
+MODULES = (
+    "blindmatch.certificate",
+    "blindmatch.fixed_point",
+    "blindmatch.lap._shortest_path",
+    "blindmatch.proof",
+    "blindmatch.qap",
+    "blindmatch.solvers._dnn",
+    "blindmatch.solvers._dnn_space",
+    "blindmatch.solvers._duals",
+    "blindmatch.solvers._first_duals",
+    "blindmatch.solvers._gilmore_lawler",
+    "blindmatch.solvers._incumbent",
+    "blindmatch.solvers._local_search",
+    "blindmatch.solvers._pair_costs",
+    "blindmatch.solvers._plan",
+    "blindmatch.solvers._record",
+    "blindmatch.solvers._relaxed",
+    "blindmatch.solvers._run",
+    "blindmatch.solvers._sweep",
+    "blindmatch.solvers._sweep_device",
+    "blindmatch.solvers._sweep_gpu",
+    "blindmatch.solvers._sweep_triton",
+    "blindmatch.solvers._tree",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Options of a run.
+
+    Attributes
+    ----------
+    max_sweeps, starts, patience, stall, threads, device, memory_limit, certificate_limit
+        As for `HahnGrant`.
+    branch : bool
+        Whether to branch where the ascent leaves a gap.
+    relax : bool
+        Whether to relax where branching alone would take long.
+    relax_size : int
+        Items up to which the relaxation is tried.
+    relax_gap : float
+        Share of the cost at which the relaxation has done enough.
+    """
+
+    max_sweeps: int | None = None
+    starts: int = 15
+    patience: int = 20
+    stall: float = 1e-3
+    threads: int = 1
+    device: str = "cpu"
+    memory_limit: float = 8.0
+    certificate_limit: float = 0.25
+    branch: bool = False
+    relax: bool = False
+    relax_size: int = 45
+    relax_gap: float = 0.01
+
+
+def run(
+    name: str,
+    plan: Plan,
+    problem: QAP,
+    seed: int,
+    time_limit: float | None,
+    progress: Report | None,
+) -> Matching:
+    """Run a plan; compiling does not count as solving.
+
+    Raises
+    ------
+    BlindmatchError
+        If the problem is not square or its duals do not fit into the memory limit.
+    """
+    from blindmatch.solvers import require_square
+    from blindmatch.solvers._run import Run
+
+    require_square(problem)
+    if plan.device not in ("cpu", "cuda"):
+        raise BlindmatchError(f"device: expected cpu or cuda, found {plan.device!r}")
+    needed = 10e-9 * problem.size**3
+    if needed > plan.memory_limit:
+        raise BlindmatchError(
+            f"{name}: the duals of {problem.size} items need {needed:.1f} GB, "
+            f"memory_limit allows {plan.memory_limit:g}"
+        )
+    _compile()
+    return Run(problem, plan, seed, time_limit, progress).solve()
+
+
+@functools.cache
+def _compile() -> None:
+    """Compile (or load) the kernels."""
+    from blindmatch.solvers._run import Run
+
+    tiny = np.random.default_rng(0).normal(size=(2, 5, 5))
+    Run(QAP(*tiny), Plan(max_sweeps=1, branch=True), 0, None, None).solve()

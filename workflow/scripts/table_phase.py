@@ -1,0 +1,10 @@
+"""Write the numbers of a phase diagram."""
+
+import sys
+
+from blindmatch.plotting.phase import tabulate_phase
+from blindmatch.script import one_sentence
+
+if __name__ == "__main__":
+    with open(snakemake.log[0], "w", buffering=1) as sys.stderr, one_sentence():
+        tabulate_phase(snakemake.input[0], snakemake.output.csv, snakemake.output.tex)
