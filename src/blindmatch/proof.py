@@ -130,6 +130,7 @@ class Check:
             self.costs.append(lowered(self.fixed_point, factor, factor_shift))
         self.done = 0
         self.least_units = target
+        self.open: list[OpenNode] = []
         self.least_cost = None
 
     def run(self) -> float:
@@ -168,6 +169,7 @@ class Check:
                     bound, reduced = least, extra
             if step.line == STOP:
                 self.least_units = min(self.least_units, bound)
+                self.open.append(OpenNode(node.fixed, blocked, bound))
                 return []
             if step.line != REPEAT:
                 break
@@ -265,6 +267,24 @@ class Check:
         slack = np.where(blocked, _INFINITE, leader - step.beta)
         alpha = slack.min(axis=1)
         return total + int(alpha.sum()), np.where(blocked, 0, slack - alpha[:, None])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OpenNode:
+    """A node of a tree at which a solver has stopped.
+
+    Attributes
+    ----------
+    fixed : tuple of (row, column)
+    blocked : np.ndarray, shape (n, n), bool
+        Of the rows and columns that are left, in ascending order.
+    bound : int
+        Units that its permutations cost at least.
+    """
+
+    fixed: tuple[tuple[int, int], ...]
+    blocked: np.ndarray
+    bound: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

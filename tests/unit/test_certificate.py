@@ -46,7 +46,7 @@ def by_relaxation(kind, seed=0):
 def made():
     """Certificates of each sort with their problems."""
     return {
-        "ascent": by_ascent("asymmetric"),
+        "ascent": by_ascent("diagonals"),
         "tree": by_tree("asymmetric"),
         "forbidden": by_tree("forbidden"),
         "integers": by_tree("integers"),
@@ -140,33 +140,29 @@ def add(name, value, at=0):
     return change
 
 
-def raise_bound(arrays):
-    arrays["bound"] = np.nextafter(arrays["bound"], np.inf)
+def random_duals(arrays):
+    rng = np.random.default_rng(0)
+    arrays["P"] += rng.integers(-(1 << 24), 1 << 24, size=arrays["P"].shape, dtype=np.int32)
 
 
-def drop_last_node(arrays):
-    for name, part in (("P", "sizes"), ("Q", "sizes"), ("beta", "sizes")):
-        keep = arrays[part][:-1] ** (1 if name == "beta" else 3)
-        arrays[name] = arrays[name][: keep.sum()]
-    arrays["pairs"] = arrays["pairs"][: 2 * arrays["depths"][:-1].sum()]
+def all_but_the_first_step_dropped(arrays):
+    sizes = arrays["sizes"][:1]
+    arrays.update(P=arrays["P"][: (sizes**3).sum()], Q=arrays["Q"][: (sizes**3).sum()])
+    arrays.update(beta=arrays["beta"][: sizes.sum()])
+    arrays["pairs"] = arrays["pairs"][: 2 * arrays["depths"][:1].sum()]
     for name in ("depths", "sizes", "lines", "lowered"):
-        arrays[name] = arrays[name][:-1]
-
-
-def all_lines_stop(arrays):
-    arrays["lines"][:] = STOP
+        arrays[name] = arrays[name][:1]
 
 
 CHANGES = {
-    "higher bound": raise_bound,
+    "higher bound": lambda arrays: arrays.update(bound=np.floor(arrays["bound"]) + 1),
     "bound is no number": put("bound", np.nan),
     "infinite bound": put("bound", np.inf),
     "lower target": add("target", -(1 << 40)),
-    "lower duals": lambda arrays: np.subtract(arrays["P"], 1 << 20, out=arrays["P"]),
-    "higher duals": lambda arrays: np.add(arrays["Q"], 1 << 20, out=arrays["Q"]),
+    "other duals": random_duals,
     "other columns": lambda arrays: np.add(arrays["beta"][:1], 1 << 50, out=arrays["beta"][:1]),
-    "all stop": all_lines_stop,
-    "last node dropped": drop_last_node,
+    "all stop": lambda arrays: arrays["lines"].fill(STOP),
+    "only one step": all_but_the_first_step_dropped,
     "no nodes": lambda arrays: [
         arrays.update({name: arrays[name][:0]})
         for name in ("P", "Q", "beta", "pairs", "depths", "sizes", "lines", "lowered")
@@ -192,10 +188,8 @@ CHANGES = {
     "an array has no shape": put("depths", 3),
     "text for numbers": put("target", "many"),
 }
-HARMLESS = {
-    ("ascent", "all stop"),
-    ("ascent", "lower target"),  # it only stops earlier
-}
+#: This ascent has one step, which stops.
+HARMLESS = {("ascent", change) for change in ("all stop", "only one step")}
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -205,8 +199,9 @@ def test_changed_certificates_are_refused(sort, change, made, tmp_path):
     path = tmp_path / "proof.npz"
     certificate.save(path)
     damage(path, CHANGES[change])
-    if (sort, change) in HARMLESS and verify(path, problem).bound == certificate.bound:
-        pytest.skip("proves the same")
+    if (sort, change) in HARMLESS:
+        assert verify(path, problem).bound == certificate.bound
+        return
     with pytest.raises(BlindmatchError):
         verify(path, problem)
 
@@ -333,7 +328,7 @@ def test_nothing_proves_a_bound_above_the_optimum(sort, made):
     false = math.nextafter(least, math.inf)
     rng = np.random.default_rng(0)
     held = 0
-    for _ in range(150):
+    for _ in range(60):
         changed = changed_at_random(certificate, rng)
         with pytest.raises(BlindmatchError, match="certificate"):
             verify(dataclasses.replace(changed, bound=false), problem)

@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 
-from blindmatch.certificate import STOP, Step, collect
 from blindmatch.cli import main
 from blindmatch.cli_files import read_anchors
 from blindmatch.qap import QAP
@@ -112,14 +111,12 @@ def test_a_certificate_is_written_and_checked_against_its_problem(capsys):
 
 
 def test_the_proof_of_another_problem_is_refused(capsys):
-    problem, zeros = QAP(A, B).square(), np.zeros((8, 8, 8), dtype=np.int32)
-    step = Step(zeros, zeros, np.zeros(8, dtype=np.int64), STOP)
-    proof = collect(problem, np.arange(8), 2**60, lambda *_: step)
+    proof = solve(QAP(A, B), "hahn-grant").certificate
     proof.save("proof.npz")
     assert run("verify", "proof.npz", "--problem", "A.npy", "B.npy") == 0
     said = capsys.readouterr().out
     assert f"bound       {proof.bound!r}, no matching costs less" in said
-    assert "valid       yes (steps checked: 1)" in said
+    assert "valid       yes (steps checked: " in said
     assert run("verify", "proof.npz", "--problem", "B.npy", "B.npy") == 1
     assert "certificate: made for problem" in capsys.readouterr().err
 

@@ -1,11 +1,13 @@
 """QAP solvers, one file each; importing them is light, compiling happens on first use."""
 
 import dataclasses
+import inspect
 from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 
+from blindmatch.certificate import Certificate
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
@@ -83,6 +85,7 @@ def solve(
     seed: int = 0,
     time_limit: float | None = None,
     progress: Report | None = None,
+    warm_start: Certificate | Matching | None = None,
     **options,
 ) -> Matching:
     """Solve a quadratic assignment problem.
@@ -103,6 +106,8 @@ def solve(
         Seconds of wall-clock time; 0 gives what can be had at once.
     progress : callable, optional
         Called with a sentence now and then.
+    warm_start : Certificate or Matching with one, optional
+        What an earlier run on the same problem left behind; the solver goes on from there.
     **options
         Fields of the solver's dataclass.
 
@@ -121,8 +126,18 @@ def solve(
         raise BlindmatchError(f"time_limit: expected a number of at least 0, found {time_limit}")
     chosen = solvers.build(solver, options)
     prepared = prepare(problem, anchors=anchors, unmatched=unmatched)
-    found = chosen.solve(prepared, seed=seed, time_limit=time_limit, progress=progress)
+    warm = {} if warm_start is None else {"warm_start": _certificate(solver, chosen, warm_start)}
+    found = chosen.solve(prepared, seed=seed, time_limit=time_limit, progress=progress, **warm)
     permutation = found.permutation[: problem.size]
     return dataclasses.replace(
         found, permutation=np.where(permutation < problem.columns, permutation, -1)
     )
+
+
+def _certificate(name: str, solver: Solver, warm_start: Certificate | Matching) -> Certificate:
+    if "warm_start" not in inspect.signature(solver.solve).parameters:
+        raise BlindmatchError(f"warm_start: expected a solver that can resume, found {name}")
+    given = warm_start.certificate if isinstance(warm_start, Matching) else warm_start
+    if given is None:
+        raise BlindmatchError("warm_start: expected a certificate, found a matching without one")
+    return given

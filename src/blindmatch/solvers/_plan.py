@@ -5,6 +5,7 @@ import functools
 
 import numpy as np
 
+from blindmatch.certificate import Certificate
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
@@ -27,6 +28,7 @@ MODULES = (
     "blindmatch.solvers._plan",
     "blindmatch.solvers._record",
     "blindmatch.solvers._relaxed",
+    "blindmatch.solvers._resume",
     "blindmatch.solvers._run",
     "blindmatch.solvers._sweep",
     "blindmatch.solvers._sweep_device",
@@ -75,6 +77,7 @@ def run(
     seed: int,
     time_limit: float | None,
     progress: Report | None,
+    warm_start: Certificate | None = None,
 ) -> Matching:
     """Run a plan; compiling does not count as solving.
 
@@ -96,7 +99,7 @@ def run(
             f"memory_limit allows {plan.memory_limit:g}"
         )
     _compile()
-    return Run(problem, plan, seed, time_limit, progress).solve()
+    return Run(problem, plan, seed, time_limit, progress, warm_start).solve()
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from blindmatch.proof import REPEAT, STOP, Step
+from blindmatch.proof import REPEAT, STOP, Nodes, Step
 from blindmatch.solvers._duals import INFEASIBLE, Duals
 
 _CUBE, _LINE = np.empty((0, 0, 0), dtype=np.int32), np.empty(0, dtype=np.int64)
@@ -64,6 +64,14 @@ class Record(Mapping[frozenset, Sequence[Step]]):
             if steps and steps[-1][1] != REPEAT:
                 line = steps.pop()[1]
             steps.append((duals.size, line, duals.P, duals.Q, duals.beta, 0, duals.lowered))
+
+    def take_over(self, nodes: Nodes) -> None:
+        """Begin with the steps of a certificate; nodes that have stopped go on."""
+        for fixed in nodes:
+            self._steps[fixed] = [
+                (len(s.P), REPEAT if s.line == STOP else s.line, s.P, s.Q, s.beta, 0, s.lowered)
+                for s in nodes[fixed]
+            ]
 
     def forget_branches(self) -> None:
         """Keep what the ascent has excluded at the root, and nothing of a tree or a relaxation."""

@@ -88,17 +88,9 @@ def _integers(run: "Run", best: "Factor", blocked: np.ndarray) -> Iterator[Duals
     factor = np.rint(np.ldexp(best.G, bits)).astype(np.int64)
     np.clip(factor, 1 - (1 << _FACTOR_BITS), (1 << _FACTOR_BITS) - 1, out=factor)
     constant, single, pairs = lowered(run.fixed_point, factor, 2 * bits)
-    shared = np.eye(size, dtype=bool)
-    pairs[shared[:, None, :, None] | shared[None, :, None, :]] = 0
-    if np.abs(pairs).max() > _LARGEST_PAIR:
+    if np.abs(pairs[_apart(size)]).max(initial=0) > _LARGEST_PAIR:
         return
-    costs = Costs(
-        np.zeros((1, size, size)),
-        np.zeros((1, size, size)),
-        pairs.astype(np.int32),
-        single,
-        blocked.copy(),
-    )
+    costs = lowered_costs(single, pairs, blocked)
     items = np.arange(size)
     P, Q = (_whole(duals, blocked) for duals in (best.rows, best.columns))
     duals = Duals(costs, P, Q, rows=items, columns=items, constant=constant)
@@ -107,6 +99,20 @@ def _integers(run: "Run", best: "Factor", blocked: np.ndarray) -> Iterator[Duals
     run.raise_bound(duals.bound)
     run.note("relaxation in integers")
     yield duals
+
+
+def lowered_costs(single: np.ndarray, pairs: np.ndarray, blocked: np.ndarray) -> Costs:
+    """What `blindmatch.proof.lowered` gives, as the compiled loops read it."""
+    size = len(single)
+    nothing = np.zeros((1, size, size))
+    table = np.where(_apart(size), pairs, 0).astype(np.int32)
+    return Costs(nothing, nothing, table, single, blocked.copy())
+
+
+def _apart(size: int) -> np.ndarray:
+    """Which pairs (i,j), (k,l) share neither row nor column, shape (N, N, N, N)."""
+    apart = ~np.eye(size, dtype=bool)
+    return apart[:, None, :, None] & apart[None, :, None, :]
 
 
 def _whole(duals: np.ndarray, blocked: np.ndarray) -> np.ndarray:

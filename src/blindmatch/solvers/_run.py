@@ -18,6 +18,7 @@ from blindmatch.solvers._interrupt import interruptible
 from blindmatch.solvers._pair_costs import PairCosts
 from blindmatch.solvers._record import Record
 from blindmatch.solvers._relaxed import relax
+from blindmatch.solvers._resume import resume
 from blindmatch.solvers._tree import Node, Tree, seconds_left
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Run:
         seed: int,
         time_limit: float | None,
         progress: Report | None,
+        warm_start: Certificate | None = None,
     ) -> None:
         self.start = time.perf_counter()
         self.deadline = self.start + (math.inf if time_limit is None else time_limit)
@@ -59,7 +61,7 @@ class Run:
         self.history: list[tuple[float, float, float]] = []
         self.iterations = 0
         self.phase = ""
-        self._seed = seed
+        self._seed, self._warm_start = seed, warm_start
 
     @property
     def seconds(self) -> float:
@@ -94,10 +96,22 @@ class Run:
             if self.stopped() or self.seconds > share:
                 break
             self.incumbent.perturb()
+        if self._warm_start is not None:
+            left = resume(self, self._warm_start)
+            self.note("resumed")
+            if left is None:
+                return "optimal"
+            if isinstance(left, Tree):
+                with ThreadPoolExecutor(self.plan.threads) as pool:
+                    return "optimal" if self._branch(left, pool) else "time limit"
+            return self._from_root(left)
         costs = integer_costs(self.fixed_point)
         items = np.arange(self.problem.size)
         P, Q = first_duals(self.fixed_point, costs)
-        duals = Duals(costs, P, Q, rows=items, columns=items)
+        return self._from_root(Duals(costs, P, Q, rows=items, columns=items))
+
+    def _from_root(self, duals: Duals) -> str:
+        """Ascend, then branch; says how it ended."""
         if self.plan.device == "cuda":
             from blindmatch.solvers._sweep_gpu import DeviceDuals
 

@@ -3,7 +3,7 @@
 import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -49,7 +49,10 @@ class Node:
 
 
 class Open(NamedTuple):
-    """A child that waits: `parent` with i -> j; `weight` is its share of the tree."""
+    """A child that waits: `parent` with i -> j, or `parent` itself where i is -1.
+
+    `weight` is its share of the tree.
+    """
 
     bound: int
     parent: Node
@@ -112,6 +115,11 @@ class Tree:
             self.open += [Open(bound, node, i, j, share) for bound, i, j in children]
         return suggestions
 
+    def go_on(self, waiting: Iterable[Open]) -> None:
+        """Put nodes of an earlier tree in the place of the root; their i is -1."""
+        self._root = None
+        self.open += waiting
+
     def leave_open(self) -> None:
         """Note in the record what bounds the nodes have that are left to do."""
         parents = {id(waiting.parent): waiting.parent for waiting in self.open}
@@ -131,7 +139,8 @@ class Tree:
                     self.record.stopped(waiting.parent.best)
                 self.finished += waiting.weight
                 continue
-            batch.append(waiting.parent.child(waiting.i, waiting.j))
+            node = waiting.parent
+            batch.append(node if waiting.i < 0 else node.child(waiting.i, waiting.j))
             weights.append(waiting.weight)
         return batch, weights
 

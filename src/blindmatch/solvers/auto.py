@@ -3,6 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
+from blindmatch.certificate import Certificate
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
 from blindmatch.solvers import solvers
@@ -48,13 +49,20 @@ class Auto:
         seed: int = 0,
         time_limit: float | None = None,
         progress: Report | None = None,
+        warm_start: Certificate | None = None,
     ) -> Matching:
         """See `blindmatch.solvers.Solver`.
+
+        Parameters
+        ----------
+        problem, seed, time_limit, progress
+        warm_start : Certificate, optional
+            Of an earlier run on the same problem, which goes on from there.
 
         Raises
         ------
         BlindmatchError
-            If the duals do not fit into `memory_limit`.
+            If the duals do not fit into `memory_limit`, or the certificate belongs elsewhere.
         """
-        plan = Plan(branch=True, patience=10, stall=0.03, **dataclasses.asdict(self))
-        return run("auto", plan, problem, seed, time_limit, progress)
+        plan = Plan(branch=True, patience=10, stall=0.1, **dataclasses.asdict(self))
+        return run("auto", plan, problem, seed, time_limit, progress, warm_start)
