@@ -1,6 +1,7 @@
 """Small problems of every kind, and what is true about them in exact arithmetic."""
 
 import itertools
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -84,6 +85,20 @@ def planted_problem(size: int, noise: float, seed: int = 0) -> tuple[QAP, np.nda
     other[shuffle] = cloud + noise * rng.normal(size=cloud.shape)
     A, B = (np.linalg.norm(x[:, None] - x, axis=-1) for x in (cloud, other))
     return QAP(-A, 2 * B, constant=np.sum(A**2) + np.sum(B**2)), shuffle
+
+
+def hurry_relaxation(patch) -> None:
+    """With pytest's `monkeypatch`: solvers give up the first tree after its root, and relax."""
+    from blindmatch.solvers import _tree
+    from blindmatch.solvers._run import Run
+
+    branch = Run._branch
+
+    def hurried(self, *given, budget=math.inf):
+        return branch(self, *given, budget=0.0 if budget < math.inf else budget)
+
+    patch.setattr(Run, "_branch", hurried)
+    patch.setattr(_tree, "_MOST_SWEEPS", 1)
 
 
 def permutations(size: int) -> np.ndarray:

@@ -22,6 +22,8 @@ from blindmatch.qap import QAP, Matching
 from blindmatch.script import one_sentence
 from blindmatch.solvers import prepare, solve, solvers
 
+#: Gigabytes that a proof may take in memory where it is asked for.
+_CERTIFICATE_LIMIT = 4.0
 #: Exit code after Ctrl-C, as shells have it.
 INTERRUPTED = 130
 
@@ -150,7 +152,9 @@ def _answer(options: argparse.Namespace, problem: QAP, names=(None, None)) -> Ma
     given = {name: getattr(options, name) for name in ("threads", "device")}
     given = {name: value for name, value in given.items() if value is not None}
     chosen = given | dict(options.option)
-    solvers.build(options.solver, chosen)
+    solver = solvers.build(options.solver, chosen)
+    if options.certificate and hasattr(solver, "certificate_limit"):
+        chosen.setdefault("certificate_limit", _CERTIFICATE_LIMIT)
     partial = {"anchors": read_anchors(options.anchors), "unmatched": options.unmatched}
     # Before the search: a folder that cannot be written to must not cost an hour.
     prepare(problem, **partial).save(f"{options.output}.problem.npz")

@@ -155,8 +155,10 @@ class Check:
             blocked = without_dead_ends(blocked)
             if blocked is None:
                 return []
-            if (~blocked).sum() == size:
-                self.leaf(node, (~blocked).argmax(axis=1))
+            if self.problem.idle[node.rows].all() or (~blocked).sum() == size:
+                # The only permutation that is left, or all of them cost the same.
+                partner = maximum_bipartite_matching(csr_array(~blocked), perm_type="column")
+                self.leaf(node, partner)
                 return []
             step = self.step(node, number)
             number += 1

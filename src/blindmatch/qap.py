@@ -102,6 +102,13 @@ class QAP:
         """`B` as a stack of terms, shape (T, M, M)."""
         return self.B.reshape(-1, self.columns, self.columns)
 
+    @functools.cached_property
+    def idle(self) -> np.ndarray:
+        """Rows that cost nothing anywhere, such as `square` adds; shape (N,), bool."""
+        used = (self.A_terms != 0).any(axis=0)
+        busy = used.any(axis=0) | used.any(axis=1)
+        return ~busy if self.linear is None else ~(busy | (self.linear != 0).any(axis=1))
+
     @property
     def linear_costs(self) -> np.ndarray:
         """A copy of `linear`, shape (N, M), zeros where there is none."""

@@ -152,7 +152,7 @@ def test_a_problem_without_any_permutation_stays_the_same():
     ],
 )
 def test_the_first_parts_of_larger_problems(size, parts, monkeypatch):
-    monkeypatch.setattr(_duals, "_PARTS", parts)
+    monkeypatch.setattr(_duals, "PARTS", parts)
     cpu = root(random_problem(size, symmetric=True))
     device = DeviceDuals(cpu.copy(), device=DEVICE)
     for each, options in ((device, {"parts": parts}), (cpu, {})):

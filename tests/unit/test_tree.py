@@ -135,15 +135,14 @@ def test_the_number_of_threads_changes_nothing(versions):
         assert set(searches[0].record) == set(searches[1].record)
 
 
-def test_bounds_rise_and_never_exceed_the_optimum():
+def test_the_bound_of_what_is_open_never_exceeds_the_optimum():
     for kind in KINDS:
         search = Search(kind, 1)
-        bounds = [search.tree.bound]
-        while search.tree.open or len(bounds) == 1:
-            assert bounds[-1] <= search.least
+        batches = 0
+        while search.tree.open or not batches:
+            assert search.tree.bound <= search.least
             search.run(search.least + 1, batches=1)
-            bounds.append(search.tree.bound)
-        assert bounds == sorted(bounds)
+            batches += 1
 
 
 def test_a_record_beyond_its_limit_is_given_up():
@@ -151,7 +150,6 @@ def test_a_record_beyond_its_limit_is_given_up():
     assert search.record.complete
     search.run(search.least)
     assert not search.record.complete
-    assert len(search.record) == 0
 
 
 def test_steps_are_rounded_as_far_as_they_prove_the_same():

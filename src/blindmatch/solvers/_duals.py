@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from blindmatch.fixed_point import FixedPoint
+from blindmatch.proof import without_dead_ends
 from blindmatch.solvers._sweep import (
     BLOCKED,
     Costs,
@@ -52,6 +53,8 @@ class Duals:
         A permutation that uses i -> j costs at least ``bound + reduced[i, j]``.
     beta : np.ndarray, shape (n,), int64
         Duals of the columns of the leader assignment.
+    exhausted : bool
+        Whether some duals would have left the range of int32; they stay as they were then.
     suggestion : np.ndarray, shape (n,)
         The leader assignment: a permutation worth trying.
     """
@@ -64,6 +67,7 @@ class Duals:
         self.suggestion, self.beta = np.empty((2, size), dtype=np.int64)
         self.work = workspace(size)
         self.bound = -INFEASIBLE
+        self.exhausted = False
         self.settle()
 
     @property
@@ -106,7 +110,13 @@ class Duals:
         """Block pairs (a mask) from now on."""
         if pairs.any():
             self.costs.blocked[pairs] = BLOCKED
+            self.close_dead_ends()
             self.settle()
+
+    def close_dead_ends(self) -> None:
+        """Block pairs as well that no permutation of the others uses."""
+        blocked = without_dead_ends(self.costs.blocked != 0)
+        self.costs.blocked[True if blocked is None else blocked] = BLOCKED
 
     def state(self) -> tuple[np.ndarray, np.ndarray]:
         """Copies of the duals."""
@@ -171,19 +181,20 @@ class Duals:
             if done and stop():
                 return False
             began, until = time.perf_counter(), min(len(order), done + count)
-            ascend(self.costs, self.P, self.Q, order, done, until, epsilon, cap, self.work)
+            left = ascend(self.costs, self.P, self.Q, order, done, until, epsilon, cap, self.work)
+            self.exhausted |= left > 0
             each = max(1e-7, (time.perf_counter() - began) / (until - done))
             done, count = until, max(1, int(_CHUNK_SECONDS / each))
         return True
 
     def _side_by_side(self, order, epsilon, cap, threads, stop) -> bool:
-        works = [workspace(self.size) for _ in range(threads)]
+        works, left = [workspace(self.size) for _ in range(threads)], 0
         with ThreadPoolExecutor(threads) as pool:
             for numbers in np.array_split(order, PARTS):
                 part = np.zeros((self.size, self.size), dtype=np.int32)
                 part.ravel()[numbers] = 1
                 U, V = np.empty((2, len(numbers), self.size), dtype=np.int32)
-                feasible = np.empty(len(numbers), dtype=bool)
+                usable = np.empty(len(numbers), dtype=bool)
                 for piece in np.array_split(
                     np.arange(len(numbers)), _pieces(len(numbers), threads)
                 ):
@@ -200,7 +211,7 @@ class Duals:
                             numbers[share],
                             U[share[0] : share[-1] + 1],
                             V[share[0] : share[-1] + 1],
-                            feasible[share[0] : share[-1] + 1],
+                            usable[share[0] : share[-1] + 1],
                             epsilon,
                             cap,
                             work,
@@ -210,7 +221,8 @@ class Duals:
                     ]
                     for job in jobs:
                         job.result()
-                keep_part(self.costs, self.P, self.Q, numbers, U, V, feasible)
+                left += keep_part(self.costs, self.P, self.Q, numbers, U, V, usable)
+        self.exhausted |= left > 0
         return True
 
     def copy(self) -> "Duals":
@@ -274,11 +286,18 @@ def integer_costs(fixed_point: FixedPoint) -> Costs:
 
 
 def typical_pair(costs: Costs) -> float:
-    """Mean size of a pair cost in units, which scales the auction's epsilon."""
+    """How much pair costs vary, in units; scales the auction's epsilon.
+
+    Only products of centred factors count: the rest of a product depends on one of the pair's
+    assignments alone.
+    """
+    apart = ~np.eye(len(costs.single), dtype=bool)
     if len(costs.table):
-        return float(np.abs(costs.table).mean())
+        return float(costs.table[apart[:, None, :, None] & apart[None, :, None, :]].std())
+    if len(costs.single) < 2:
+        return 0.0
     return float(
-        sum(np.abs(a).mean() * np.abs(b).mean() for a, b in zip(costs.a, costs.b, strict=True))
+        sum(a[apart].std() * b[apart].std() for a, b in zip(costs.a, costs.b, strict=True))
     )
 
 

@@ -50,6 +50,8 @@ class Record(Mapping[frozenset, Sequence[Step]]):
     def branched(self, duals: Duals, line: int) -> None:
         """The node goes on in children: one for each open pair of a line."""
         with self._lock:
+            if not self.complete:
+                return
             self._steps.setdefault(frozenset(duals.fixed), []).append((0, line))
 
     def stopped(self, duals: Duals) -> None:
@@ -57,6 +59,8 @@ class Record(Mapping[frozenset, Sequence[Step]]):
 
         Its duals must not change any more.
         """
+        if not self.complete:
+            return
         duals = duals.to_cpu()
         with self._lock:
             steps = self._steps.setdefault(frozenset(duals.fixed), [])

@@ -55,7 +55,7 @@ def resume(run: "Run", certificate: Certificate) -> Duals | Tree | None:
     roots = _roots(run, certificate)
     if [node.fixed for node in check.open] == [()] and certificate.factor is None:
         return _node(roots, check.open[0]).best
-    tree = Tree(Node(roots), run.record)
+    tree = Tree(Node(roots), run.problem.idle, run.record)
     weight = 1 / len(check.open)
     tree.go_on(Open(node.bound, _node(roots, node), -1, -1, weight) for node in check.open)
     return tree

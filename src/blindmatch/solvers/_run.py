@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 #: Share of the time limit that the first searches may take.
 _FIRST_SEARCHES = 0.2
-#: The auction's first epsilon as a share of a typical pair cost, its decay, bids per row.
-_EPSILON, _DECAY, _BIDS = 0.1, 0.95, 6
+#: The auction's first epsilon as a share of a typical pair cost (beyond so many items, less), its
+#: decay from sweep to sweep, bids per row.
+_EPSILON, _EPSILON_SIZE, _DECAY, _BIDS = 0.06, 40, 0.95, 6
+#: Share of the first epsilon below which sweeps without any gain are a stall.
+_SMALL_EPSILON = 0.05
 #: Items up to which copies of the duals, for momentum, are small beside the process itself.
 _MOMENTUM_SIZE = 130
 #: Seconds that the relaxation of 30 items takes; of N items, the sixth power of N / 30 times that.
@@ -108,7 +111,10 @@ class Run:
         costs = integer_costs(self.fixed_point)
         items = np.arange(self.problem.size)
         P, Q = first_duals(self.fixed_point, costs)
-        return self._from_root(Duals(costs, P, Q, rows=items, columns=items))
+        duals = Duals(costs, P, Q, rows=items, columns=items)
+        duals.close_dead_ends()
+        duals.settle()
+        return self._from_root(duals)
 
     def _from_root(self, duals: Duals) -> str:
         """Ascend, then branch; says how it ended."""
@@ -134,8 +140,8 @@ class Run:
     def _exhaust(self, duals: Duals, pool: ThreadPoolExecutor) -> bool:
         """Branch until nothing is left, from better roots where trees promise to take long."""
         if not self.plan.relax or self.problem.size > self.plan.relax_size:
-            return self._branch(Tree(Node([duals]), self.record), pool)
-        budget = _TRIAL * _RELAXATION * (self.problem.size / 30) ** 6
+            return self._branch(Tree(Node([duals]), self.problem.idle, self.record), pool)
+        budget = max(1.0, _TRIAL * _RELAXATION * (self.problem.size / 30) ** 6)
         if self._grow([duals], pool, budget):
             return True
         versions = [duals]
@@ -154,7 +160,7 @@ class Run:
         if self.record is not None:
             self.record.forget_branches()
         root = Node([duals.copy() for duals in versions])
-        return self._branch(Tree(root, self.record), pool, budget=budget)
+        return self._branch(Tree(root, self.problem.idle, self.record), pool, budget=budget)
 
     def _ascend(self, duals: Duals) -> str:
         """Sweep until something ends it; says what. The duals end feasible, at their best.
@@ -172,6 +178,8 @@ class Run:
     def _sweep(self, duals: Duals, best: list | None) -> str:
         """The loop of `_ascend`; with `best`, which it keeps up to date, it moves with momentum."""
         typical = typical_pair(duals.costs)
+        # Large problems have time for few sweeps, which a large epsilon would spend going down.
+        scale = min(1.0, _EPSILON_SIZE / duals.size)
         bounds, before = [], None
         while self.iterations != self.plan.max_sweeps:
             if self._proved(duals):
@@ -183,13 +191,17 @@ class Run:
             now = duals.state() if best else None
             if before:
                 duals.push(before)
-            epsilon = int(_EPSILON * _DECAY**self.iterations * typical)
+            epsilon = int(_EPSILON * scale * _DECAY**self.iterations * typical)
             if not duals.sweep(
                 epsilon, _BIDS, threads=self.plan.threads, deadline=self.deadline, stop=self.stopped
             ):
                 if now:
                     duals.restore(now)
                 return "time limit"
+            if duals.exhausted:
+                if now:
+                    duals.restore(now)
+                return "stalled"
             before = now
             self.iterations += 1
             bounds.append(duals.bound)
@@ -228,6 +240,8 @@ class Run:
         if len(bounds) <= 2 * count:
             return False
         gain = max(bounds[-count:]) - max(bounds[:-count])
+        if gain <= 0 and _DECAY**self.iterations > _SMALL_EPSILON:
+            return False  # the auction is still so coarse that nothing else is to be expected
         return gain < self.plan.stall * (self.target - duals.bound)
 
     def _branch(self, tree: Tree, pool: ThreadPoolExecutor, *, budget: float = math.inf) -> bool:
@@ -283,7 +297,10 @@ class Run:
         return Record(self.plan.certificate_limit) if self.plan.certificate_limit else None
 
     def _certificate(self, bound: float) -> Certificate | None:
-        if self.record is None or not self.record.complete or bound == -math.inf:
+        if self.record is None or bound == -math.inf:
+            return None
+        if not self.record.complete:
+            self.ticker(lambda: "the proof has outgrown certificate_limit and is not kept")
             return None
         return Certificate(
             self.problem.digest,

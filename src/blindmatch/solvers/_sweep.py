@@ -171,13 +171,13 @@ def solve_submatrix(i, j, epsilon, cap, work):
     Returns
     -------
     bool
-        False where no assignment avoids what is blocked.
+        False where they have grown out of the range of int32.
     """
     matrix, u, v, price = work.matrix, work.numbers[1], work.numbers[2], work.numbers[3]
     size, width = matrix.shape
     _bid(matrix, i, epsilon, cap * size, price, work.numbers[4], work.places[0], work.places[1])
     v[:] = 2147483647
-    feasible = True
+    usable = True
     for k in range(size):
         if k == i:
             continue
@@ -185,45 +185,66 @@ def solve_submatrix(i, j, epsilon, cap, work):
         least = np.int32(2147483647)
         for l in range(width):  # noqa: E741
             least = min(least, np.int32(row[l] + price[l]))
-        feasible &= least < BLOCKED - LIMIT
+        usable &= least < BLOCKED - LIMIT
         u[k] = least
         for l in range(width):  # noqa: E741
             v[l] = min(v[l], np.int32(row[l] - least))
     u[i] = v[j] = 0
     for l in range(size):  # noqa: E741
-        feasible &= v[l] < BLOCKED - LIMIT
-    return feasible
+        usable &= v[l] < BLOCKED - LIMIT
+    return usable
 
 
 @njit(cache=True, nogil=True)
 def _keep(P, Q, i, j, u, v):
-    """Add duals to what (i,j) holds; lower is always feasible, so the top may be cut off."""
-    for k in range(len(P)):
-        P[k, i, j] = min(P[k, i, j] + u[k], LIMIT)
-        Q[k, i, j] = min(Q[k, i, j] + v[k], LIMIT)
+    """Add duals to what (i,j) holds; False, and nothing is done, if they leave their range.
+
+    What the duals of rows have more than those of columns on average is moved over: that changes
+    neither remainders nor leaders, and without it both drift from sweep to sweep.
+    """
+    size = len(P)
+    more = np.int64(0)
+    for k in range(size):
+        more += np.int64(P[k, i, j]) + u[k] - Q[k, i, j] - v[k]
+    more //= 2 * (size - 1)
+    for k in range(size):
+        new_p = np.int64(P[k, i, j]) + u[k] - more
+        new_q = np.int64(Q[k, i, j]) + v[k] + more
+        if max(abs(new_p), abs(new_q)) > LIMIT:
+            return False
+    for k in range(size):
+        if k != i:
+            P[k, i, j] += u[k] - more
+        if k != j:
+            Q[k, i, j] += v[k] + more
+    return True
 
 
 @njit(cache=True, nogil=True)
 def ascend(costs, P, Q, order, start, stop, epsilon, cap, work):
     """Solve the submatrices ``order[start:stop]`` (numbers i N + j), each after the other.
 
-    An assignment without any feasible completion is blocked.
+    Returns
+    -------
+    int
+        How many were left as they were because their duals would leave the range of int32.
     """
     size = len(P)
     nothing = np.empty((0, 0), dtype=np.int32)
+    left = 0
     for number in order[start:stop]:
         i, j = number // size, number % size
         if costs.blocked[i, j]:
             continue
         remainders(costs, P, Q, i, j, nothing, work)
-        if solve_submatrix(i, j, epsilon, cap, work):
-            _keep(P, Q, i, j, work.numbers[1], work.numbers[2])
-        else:
-            costs.blocked[i, j] = BLOCKED
+        usable = solve_submatrix(i, j, epsilon, cap, work)
+        if not (usable and _keep(P, Q, i, j, work.numbers[1], work.numbers[2])):
+            left += 1
+    return left
 
 
 @njit(cache=True, nogil=True)
-def solve_part(costs, P, Q, part, numbers, U, V, feasible, epsilon, cap, work):
+def solve_part(costs, P, Q, part, numbers, U, V, usable, epsilon, cap, work):
     """Solve submatrices as they are now, without keeping their duals; threads may share a part.
 
     Parameters
@@ -234,30 +255,30 @@ def solve_part(costs, P, Q, part, numbers, U, V, feasible, epsilon, cap, work):
         Those that this thread solves.
     U, V : np.ndarray, shape (m, N), int32
         Filled with duals.
-    feasible : np.ndarray, shape (m,), bool
+    usable : np.ndarray, shape (m,), bool
         Filled with what `solve_submatrix` says.
     """
     size = len(P)
     for position in range(len(numbers)):
         i, j = numbers[position] // size, numbers[position] % size
-        feasible[position] = costs.blocked[i, j] == 0
-        if feasible[position]:
+        if costs.blocked[i, j] == 0:
             remainders(costs, P, Q, i, j, part, work)
-            feasible[position] = solve_submatrix(i, j, epsilon, cap, work)
+            usable[position] = solve_submatrix(i, j, epsilon, cap, work)
             U[position] = work.numbers[1, :size]
             V[position] = work.numbers[2, :size]
 
 
 @njit(cache=True, nogil=True)
-def keep_part(costs, P, Q, numbers, U, V, feasible):
-    """Add the duals of a part to what its assignments hold."""
+def keep_part(costs, P, Q, numbers, U, V, usable):
+    """Add the duals of a part to what its assignments hold; see `ascend`."""
     size = len(P)
+    left = 0
     for position in range(len(numbers)):
         i, j = numbers[position] // size, numbers[position] % size
-        if feasible[position]:
-            _keep(P, Q, i, j, U[position], V[position])
-        else:
-            costs.blocked[i, j] = BLOCKED
+        if costs.blocked[i, j] == 0:
+            kept = usable[position] and _keep(P, Q, i, j, U[position], V[position])
+            left += 0 if kept else 1
+    return left
 
 
 @njit(cache=True, nogil=True)

@@ -59,7 +59,7 @@ class Batch:
     ) -> bool:
         """Sweep in the order of the problems' reduced leaders; False where it was stopped.
 
-        What turns out to be unusable is blocked in the problems' costs.
+        Problems some of whose duals have left their range become `exhausted`.
         """
         torch, square = self.torch, self.size**2
         blocked = self._upload(each.costs.blocked for each in problems)
@@ -74,10 +74,11 @@ class Batch:
             self._empty(tasks, self.size),
             self._empty(tasks, self.size),
             self._empty(tasks),
+            torch.zeros(len(problems), dtype=torch.bool, device=self.device),
         )
         done = all(self._advance(now, *part, cap, stop) for part in _cut(square, parts))
-        for each, closed in zip(problems, blocked.cpu().numpy(), strict=True):
-            each.costs.blocked[:] = closed
+        for each, exhausted in zip(problems, now.exhausted.tolist(), strict=True):
+            each.exhausted |= exhausted
         return done
 
     def _spread(self, blocked, reduced) -> None:
@@ -104,7 +105,7 @@ class Batch:
             self.kernels.solve_tasks[(programs,)](
                 self.a, self.b, self.table, self.P, self.Q,
                 now.blocked, part, now.order, now.epsilon,
-                now.scratch, now.U, now.V, now.feasible,
+                now.scratch, now.U, now.V, now.state,
                 first, start, count, cap, self.size, self.width,
                 TERMS=self.a.shape[1], TABLED=self.table.shape[1] > 0,
                 ROWS=max(1, warps * _WARP_ENTRIES // lanes), LANES=lanes, num_warps=warps,
@@ -113,9 +114,11 @@ class Batch:
                 # Long work must not queue up, or it would go on long after it was to stop.
                 self.torch.cuda.synchronize()
         self.kernels.keep_tasks[(tasks,)](
-            self.P, self.Q, now.blocked, now.order, now.U, now.V, now.feasible,
+            self.P, self.Q, now.order, now.U, now.V, now.state,
             start, count, self.size, LANES=lanes, num_warps=warps,
         )  # fmt: skip
+        left = now.state[:tasks].view(len(part), count) == self.kernels.LEFT.value
+        now.exhausted.logical_or_(left.any(dim=1))
         return True
 
     def _upload(self, arrays):
@@ -138,7 +141,8 @@ class Sweep(NamedTuple):
     scratch: "Tensor"
     U: "Tensor"
     V: "Tensor"
-    feasible: "Tensor"
+    state: "Tensor"
+    exhausted: "Tensor"
 
 
 def _cut(length: int, parts: int) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,8 @@ _TOP = tl.constexpr(LIMIT)
 _UNUSABLE = tl.constexpr(BLOCKED - LIMIT)
 _INT32_MAX = tl.constexpr(2**31 - 1)
 _INT64_MAX = tl.constexpr(2**63 - 1)
+#: What becomes of a task: its duals are kept, they have left their range, or it is blocked.
+KEPT, LEFT, SKIPPED = tl.constexpr(1), tl.constexpr(0), tl.constexpr(2)
 
 
 @triton.jit
@@ -92,7 +94,7 @@ def _repair(
     matrix, price, U, V, i, j, size, width,
     ROWS: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
-    """Write the feasible duals of prices; whether an assignment avoids what is blocked."""
+    """Write the feasible duals of prices; whether they are in the range of int32."""
     lane = tl.arange(0, LANES)
     v = tl.full((LANES,), _INT32_MAX, dtype=tl.int32)
     highest = tl.zeros((ROWS,), dtype=tl.int32)
@@ -115,11 +117,11 @@ def _repair(
 
 @triton.jit(do_not_specialize=["first", "start", "count", "cap"])
 def solve_tasks(
-    a, b, table, P, Q, blocked, part, order, epsilon, scratch, U, V, feasible,
+    a, b, table, P, Q, blocked, part, order, epsilon, scratch, U, V, state,
     first, start, count, cap, size, width,
     TERMS: tl.constexpr, TABLED: tl.constexpr, ROWS: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
-    """Solve one task as the duals are now: duals to U and V, and whether they are any.
+    """Solve one task as the duals are now: duals to U and V, and what became of it.
 
     Parameters
     ----------
@@ -131,7 +133,7 @@ def solve_tasks(
     epsilon : pointer to int64, (B,)
     scratch : pointer to int32, (programs, N, width)
     U, V : pointers to int32, (tasks, N)
-    feasible : pointer to int32, (tasks,)
+    state : pointer to int32, (tasks,)
     first : int
         Task of the first program.
     start, count : int
@@ -144,8 +146,8 @@ def solve_tasks(
     number = tl.load(order + problem * square + start + task % count)
     i, j = (number // size).to(tl.int32), (number % size).to(tl.int32)
     blocked += problem * square
-    done = tl.load(blocked + number) == 0
-    if done:
+    became = tl.cast(SKIPPED, tl.int32)
+    if tl.load(blocked + number) == 0:
         matrix = scratch + tl.cast(slot, tl.int64) * size * width
         _remainders(
             a + problem * TERMS * square,
@@ -160,31 +162,40 @@ def solve_tasks(
         # Threads read rows that others have written.
         tl.debug_barrier()
         price = _bid(matrix, i, tl.load(epsilon + problem), cap * size, size, width, LANES)
-        done = _repair(
+        usable = _repair(
             matrix, price, U + task * size, V + task * size, i, j, size, width, ROWS, LANES
         )
-    tl.store(feasible + task, done.to(tl.int32))
+        became = tl.where(usable, KEPT, LEFT)
+    tl.store(state + task, became)
 
 
 @triton.jit(do_not_specialize=["start", "count"])
 def keep_tasks(
-    P, Q, blocked, order, U, V, feasible, start, count, size,
+    P, Q, order, U, V, state, start, count, size,
     LANES: tl.constexpr,
 ):  # fmt: skip
-    """Add the duals of one task to what its assignment holds, or block it; see `solve_tasks`."""
+    """Add the duals of one task to what its assignment holds; see `solve_tasks` and `_sweep`."""
     task = tl.program_id(0).to(tl.int64)
     problem = task // count
     square = tl.cast(size, tl.int64) * size
     number = tl.load(order + problem * square + start + task % count)
-    if tl.load(feasible + task) != 0:
+    if tl.load(state + task) == KEPT:
+        i, j = (number // size).to(tl.int32), (number % size).to(tl.int32)
         k = tl.arange(0, LANES)
         inside = k < size
         place = problem * square * size + k * square + number
-        u = tl.load(U + task * size + k, mask=inside, other=0)
-        v = tl.load(V + task * size + k, mask=inside, other=0)
-        p = tl.load(P + place, mask=inside, other=0)
-        q = tl.load(Q + place, mask=inside, other=0)
-        tl.store(P + place, tl.minimum(p + u, _TOP), mask=inside)
-        tl.store(Q + place, tl.minimum(q + v, _TOP), mask=inside)
-    else:
-        tl.store(blocked + problem * square + number, _BLOCKED)
+        p = tl.load(P + place, mask=inside, other=0).to(tl.int64)
+        q = tl.load(Q + place, mask=inside, other=0).to(tl.int64)
+        p += tl.load(U + task * size + k, mask=inside, other=0)
+        q += tl.load(V + task * size + k, mask=inside, other=0)
+        total, pairs = tl.sum(p - q), tl.cast(2 * (size - 1), tl.int64)
+        more = total // pairs
+        # Division rounds towards zero here, and downwards in `_sweep`.
+        more -= (total < more * pairs).to(tl.int64)
+        p, q = p - more, q + more
+        largest = tl.max(tl.where(inside, tl.maximum(tl.abs(p), tl.abs(q)), 0))
+        if largest > _TOP:
+            tl.store(state + task, LEFT)
+        else:
+            tl.store(P + place, p.to(tl.int32), mask=inside & (k != i))
+            tl.store(Q + place, q.to(tl.int32), mask=inside & (k != j))

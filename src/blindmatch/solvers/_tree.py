@@ -67,6 +67,8 @@ class Tree:
     Parameters
     ----------
     root : Node
+    idle : np.ndarray, shape (N,), bool
+        Rows of the problem that cost nothing anywhere (`QAP.idle`): the tree decides about others.
     record : Record, optional
         Receives every dual that decides something.
 
@@ -79,9 +81,9 @@ class Tree:
         Estimated share of the tree that is done: children of a node count alike.
     """
 
-    def __init__(self, root: Node, record: Record | None = None) -> None:
+    def __init__(self, root: Node, idle: np.ndarray, record: Record | None = None) -> None:
         self.open: list[Open] = []
-        self.record = record
+        self.record, self.idle = record, idle
         self.nodes = self.sweeps = 0
         self.finished = 0.0
         self._epsilon = {
@@ -150,7 +152,7 @@ class Tree:
         for duals in sorted(node.versions, key=lambda duals: -duals.bound):
             if self._done(duals, target):
                 return [], [], sweeps
-            if duals.size <= 2:
+            if duals.size <= 2 or self.idle[duals.rows].all():
                 return self._leaves(duals)
             forced = duals.forced()
             if forced is not None:
@@ -201,7 +203,9 @@ class Tree:
         return [(duals.bound + int(duals.reduced[i, j]), i, j)]
 
     def _leaves(self, duals: Duals):
-        """All permutations of at most two items."""
+        """All permutations of at most two items, or one of idle rows."""
+        if self.idle[duals.rows].all():
+            return [], [duals.permutation()], 0
         if self.record is not None:
             self.record.branched(duals, 0)
         found = [
@@ -218,6 +222,11 @@ class Tree:
         closed = np.minimum(1.0, duals.reduced / max(1, target - duals.bound))
         hope = np.where(free, np.exp(-_STEEPNESS * closed), 0.0)
         rows, columns = hope.sum(axis=1), hope.sum(axis=0)
+        idle = self.idle[duals.rows]
+        rows[idle] = np.inf
+        if idle.any():
+            # A column would have the same child for every idle row.
+            columns[:] = np.inf
         if rows.min() <= columns.min():
             line = int(rows.argmin())
             pairs = [(line, int(j)) for j in np.flatnonzero(free[line])]

@@ -64,5 +64,5 @@ class Auto:
         BlindmatchError
             If the duals do not fit into `memory_limit`, or the certificate belongs elsewhere.
         """
-        plan = Plan(branch=True, patience=10, stall=0.1, **dataclasses.asdict(self))
+        plan = Plan(branch=True, patience=5, stall=0.1, **dataclasses.asdict(self))
         return run("auto", plan, problem, seed, time_limit, progress, warm_start)
