@@ -18,8 +18,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, maximum_bipartite_matching
 
 from blindmatch.errors import BlindmatchError
 from blindmatch.fixed_point import FixedPoint, exact_cost, float_below
@@ -157,8 +155,7 @@ class Check:
                 return []
             if self.problem.idle[node.rows].all() or (~blocked).sum() == size:
                 # The only permutation that is left, or all of them cost the same.
-                partner = maximum_bipartite_matching(csr_array(~blocked), perm_type="column")
-                self.leaf(node, partner)
+                self.leaf(node, _partners(~blocked))
                 return []
             step = self.step(node, number)
             number += 1
@@ -306,13 +303,25 @@ def without_dead_ends(blocked: np.ndarray) -> np.ndarray | None:
     With one permutation at hand, i -> j is part of another one exactly if alternating paths lead
     from the row that has j to row i and back: if both are in one strongly connected component.
     """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
     free = ~blocked
-    partner = maximum_bipartite_matching(csr_array(free), perm_type="column")
+    partner = _partners(free)
     if (partner < 0).any():
         return None if _violates_hall(free, partner) else blocked
     _, component = connected_components(csr_array(free[:, partner]), connection="strong")
     owner = np.argsort(partner)
     return blocked | (component[:, None] != component[owner])
+
+
+def _partners(free: np.ndarray) -> np.ndarray:
+    """A column for as many rows as possible, -1 for the others."""
+    # Here, because SciPy takes a while to import and `import blindmatch.solvers` is to be quick.
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    return maximum_bipartite_matching(csr_array(free), perm_type="column")
 
 
 def _violates_hall(free: np.ndarray, partner: np.ndarray) -> bool:

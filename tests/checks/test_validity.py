@@ -12,7 +12,7 @@ from blindmatch.certificate import verify
 from blindmatch.solvers import solve
 from tests.problems import KINDS, least_cost, random_problem
 
-SEEDS = 100 if os.environ.get("BLINDMATCH_THOROUGH") else 9
+SEEDS = 100 if os.environ.get("BLINDMATCH_THOROUGH") else 6
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,5 +1,6 @@
 """Runs of the exact solvers: whatever ends them, they say only what they can prove."""
 
+import dataclasses
 import itertools
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from blindmatch.certificate import verify
 from blindmatch.errors import BlindmatchError
 from blindmatch.qap import QAP
-from blindmatch.solvers import _plan
+from blindmatch.solvers import _plan, solve
 from blindmatch.solvers._plan import Plan
 from tests.problems import KINDS, hurry_relaxation, least_cost, planted_problem, random_problem
 
@@ -158,6 +159,32 @@ def test_certificates_are_left_out_on_demand_or_beyond_their_limit():
 def test_duals_that_do_not_fit_are_refused():
     with pytest.raises(BlindmatchError, match=r"test: the duals of 30 items need 0\.0 GB"):
         run(Plan(memory_limit=1e-6), hard(30))
+
+
+@pytest.mark.parametrize("slug", ["hahn-grant", "auto"])
+@pytest.mark.parametrize("time_limit", [0, 0.02, 0.2])
+def test_a_run_that_goes_on_keeps_what_was_proved(slug, time_limit):
+    problem = hard(11)
+    cut = solve(problem, slug, time_limit=time_limit)
+    resumed = solve(problem, slug, warm_start=cut)
+    assert resumed.bound >= cut.certificate.bound
+    assert resumed.cost <= cut.cost
+    assert verify(resumed.certificate, problem).bound <= resumed.bound
+    if slug == "auto":
+        assert resumed.optimal
+        assert resumed.cost == pytest.approx(solve(problem, slug).cost)
+        assert verify(resumed.certificate, problem).bound == resumed.bound
+
+
+def test_a_false_certificate_does_not_become_true_by_going_on():
+    problem = hard(8)
+    cut = solve(problem, "auto", time_limit=0)
+    false = dataclasses.replace(cut.certificate, bound=1e6)
+    resumed = solve(problem, "auto", warm_start=false)
+    assert resumed.bound <= resumed.cost == pytest.approx(solve(problem, "brute-force").cost)
+    assert verify(resumed.certificate, problem).bound == resumed.bound
+    with pytest.raises(BlindmatchError, match="warm_start"):
+        solve(hard(8, 1), "auto", warm_start=cut)
 
 
 @pytest.mark.parametrize("signals", [1, 2])

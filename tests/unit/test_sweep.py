@@ -174,18 +174,26 @@ def test_duals_are_feasible_after_whatever_was_done(kind, size, seed, deeds):
 
 @pytest.mark.parametrize("size", [3, 5])
 def test_many_sweeps_rule_nothing_out_by_numbers_alone(size):
+    exhausted = 0
     for case in cases(size, 4):
         duals, ways = case.duals, ways_left(case.duals)
         typical = int(np.abs(case.table).mean())
         before = duals.state()
         for number in range(100):
+            now = duals.state()
             if number % 3:
-                now = duals.state()
                 duals.push(before)
-                before = now
             duals.sweep(int(0.1 * 0.97**number * typical), 6)
+            if duals.exhausted:
+                duals.restore(now)
+                break
+            before = now
         check(case)
         assert np.array_equal(ways_left(duals), ways)
+        exhausted += duals.exhausted
+        duals.sweep(1 << 26, 6)  # no way back, but feasible they stay
+        check(case)
+    assert exhausted
 
 
 @pytest.mark.parametrize("seed", range(40))

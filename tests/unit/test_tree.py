@@ -28,7 +28,7 @@ class Search:
         nodes = [self.original(), self.lowered()]
         self.record = Record(limit)
         # The version of better bounds is the first one.
-        self.tree = Tree(Node(nodes[:versions][::-1]), self.record)
+        self.tree = Tree(Node(nodes[:versions][::-1]), self.problem.idle, self.record)
         ways = permutations(size)
         self.ways = ways[[self.problem.feasible(p) for p in ways]]
         self.least = int(self.units(self.ways).min())

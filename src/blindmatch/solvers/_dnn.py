@@ -13,7 +13,7 @@ and checks the result exactly has a proof, whatever happened here.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.linalg import eigh
@@ -181,10 +181,15 @@ class Relaxation:
         constant = costs[0, 0] / one[0, 0]
         return costs - constant * one, removed - constant * removed_one
 
-    def iterate(self, count: int) -> None:
-        """Run a number of iterations: one eigendecomposition of order (N - 1)^2 + 1 each."""
+    def iterate(self, count: int, *, stop: Callable[[], bool] = lambda: False) -> None:
+        """Run a number of iterations: one eigendecomposition of order (N - 1)^2 + 1 each.
+
+        `stop` is asked before each of them whether to end early.
+        """
         norm = self._xp.linalg.norm
         for _ in range(count):
+            if stop():
+                return
             step = _STEP * self._penalty
             root = self._root(self._face.compress(self._primal + self._dual / self._penalty))
             cone = root @ root.T
@@ -350,7 +355,12 @@ class Relaxation:
 
 
 def ascend(
-    relaxation: Relaxation, *, target: float, every: int = 25, patience: float = 40.0
+    relaxation: Relaxation,
+    *,
+    target: float,
+    every: int = 25,
+    patience: float = 40.0,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Factor]:
     """Iterate and yield a factor now and then; bounds may fall in between, so keep the best.
 
@@ -363,13 +373,15 @@ def ascend(
         Cost at which the caller is content: usually the incumbent's.
     every : int
         Iterations of a round.
+    stop : callable
+        Asked before each iteration; True ends it after one more factor.
     """
     best, slow = -np.inf, 0
     while slow < 2 and max(relaxation.residuals) > _VANISHED:
-        relaxation.iterate(every)
+        relaxation.iterate(every, stop=stop)
         factor = relaxation.factor()
         yield factor
-        if factor.value >= target:
+        if stop() or factor.value >= target:
             return
         # One round without progress happens while the penalty falls.
         pace = factor.value - best

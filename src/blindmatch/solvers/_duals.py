@@ -24,7 +24,7 @@ from blindmatch.solvers._sweep import (
 )
 
 #: Seconds between two looks at the clock within a sweep.
-_CHUNK_SECONDS = 0.01
+_CHUNK_SECONDS = 0.002
 #: Parts of a sweep whose submatrices are solved side by side, and items from which that pays.
 PARTS, _PARALLEL_SIZE = 20, 40
 #: Submatrices between two looks at the clock when they are solved side by side.

@@ -1,6 +1,7 @@
 """The doubly nonnegative relaxation in integers: lower costs, and duals that prove a bound."""
 
 import math
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ _FACTOR_BITS = 20
 #: Lowered pair costs beyond this would leave no room for duals in int32.
 _LARGEST_PAIR = 1 << 26
 _BIDS = 12
+#: Seconds, over N^6, that a factor and its integers take at most: kept free before a deadline.
+_RESERVE = 1e-9
 
 
 def relax(run: "Run", blocked: np.ndarray) -> Iterator[Duals]:
@@ -36,17 +39,22 @@ def relax(run: "Run", blocked: np.ndarray) -> Iterator[Duals]:
     """
     from blindmatch.solvers._dnn import Relaxation, ascend
 
+    reserve = _RESERVE * run.problem.size**6
+    if run.deadline - time.perf_counter() < 3 * reserve:
+        return
     allowed = blocked == 0
     relaxation = Relaxation(_dense(run), allowed=allowed, device=run.plan.device)
     best, wanted = None, run.plan.relax_gap * abs(run.incumbent.cost)
-    for factor in ascend(relaxation, target=float(run.target)):
+
+    def late() -> bool:
+        return run.stopped() or time.perf_counter() > run.deadline - reserve
+
+    for factor in ascend(relaxation, target=float(run.target), stop=late):
         run.incumbent.follow(_rounded(relaxation.assignment(), allowed))
         if best is None or factor.value > best.value:
             best = factor
         gap = (run.target - best.value) * float(run.fixed_point.unit)
         run.note(f"relaxation, {relaxation.iterations} iterations, gap about {gap:.4g}")
-        if run.stopped():
-            break
         if gap <= wanted:
             wanted = gap / 2
             yield from _integers(run, best, blocked)
