@@ -103,6 +103,8 @@ def _integers(run: "Run", best: "Factor", blocked: np.ndarray) -> Iterator[Duals
     P, Q = (_whole(duals, blocked) for duals in (best.rows, best.columns))
     duals = Duals(costs, P, Q, rows=items, columns=items, constant=constant)
     duals.sweep(0, _BIDS)
+    if duals.exhausted:
+        return
     run.factor, run.factor_shift = factor, 2 * bits
     run.raise_bound(duals.bound)
     run.note("relaxation in integers")

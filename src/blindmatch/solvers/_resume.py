@@ -90,5 +90,7 @@ def _node(roots: list[Duals], found: "OpenNode") -> Node:
         duals.costs.blocked[:] = np.where(found.blocked, np.int32(BLOCKED), np.int32(0))
         duals.settle()
         duals.sweep(0, _BIDS)
+        if duals.exhausted:
+            raise BlindmatchError("warm_start: expected duals in the range of int32, found larger")
         versions.append(duals)
     return Node(versions)
