@@ -12,7 +12,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[workflow,embed,gurobi,plot,demo,test]'
 	@echo "compiling the solver, once"
-	$(BIN)/python -c 'import blindmatch, numpy; blindmatch.solve(blindmatch.QAP(numpy.eye(3), numpy.eye(3)))'
+	$(BIN)/python -c 'import blindmatch, numpy; blindmatch.solve(blindmatch.QAP(numpy.eye(3), numpy.eye(3)), threads=2)'
 	touch $@
 
 demo: install

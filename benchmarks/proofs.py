@@ -83,7 +83,7 @@ def table(title, problems, limit):
 def main():
     """Measure and print tables in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--time-limit", type=float, default=60.0, help="seconds per instance")
+    parser.add_argument("--time-limit", type=float, default=30.0, help="seconds per instance")
     parser.add_argument("--quick", action="store_true", help="few small instances")
     parser.add_argument("--kernels", help="the problems of this .npz, too")
     parser.add_argument("--largest", type=int, default=60, help="items of a problem of the file")

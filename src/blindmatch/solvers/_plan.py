@@ -98,14 +98,19 @@ def run(
             f"{name}: the duals of {problem.size} items need {needed:.1f} GB, "
             f"memory_limit allows {plan.memory_limit:g}"
         )
-    _compile()
+    _compile(plan.relax, plan.threads > 1)
     return Run(problem, plan, seed, time_limit, progress, warm_start).solve()
 
 
 @functools.cache
-def _compile() -> None:
+def _compile(relax: bool, parallel: bool) -> None:
     """Compile (or load) the kernels."""
+    from blindmatch.solvers._gilmore_lawler import gilmore_lawler
     from blindmatch.solvers._run import Run
 
-    tiny = np.random.default_rng(0).normal(size=(2, 5, 5))
-    Run(QAP(*tiny), Plan(max_sweeps=1, branch=True), 0, None, None).solve()
+    size = 40 if parallel else 5  # smaller problems are not solved side by side
+    tiny = np.random.default_rng(0).normal(size=(2, size, size))
+    plan = Plan(max_sweeps=1, branch=True, threads=1 + parallel)
+    Run(QAP(*tiny), plan, 0, None if size == 5 else 0.1, None).solve()
+    if relax:
+        gilmore_lawler(np.zeros((9, 9)), np.zeros((3, 3)))
