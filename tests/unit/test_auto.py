@@ -79,3 +79,12 @@ def test_trivial_problems_are_proved_even_without_time(problem):
 def test_duals_that_do_not_fit_are_refused():
     with pytest.raises(BlindmatchError, match=r"auto: the duals of 30 items need 0\.0 GB"):
         solve(QAP(np.eye(30), np.eye(30)), memory_limit=1e-6)
+
+
+def test_what_is_too_large_for_a_tree_is_searched_until_time_is_up():
+    problem = hard(12)
+    found = solve(problem, "auto", memory_limit=3e-4, time_limit=0.3)
+    assert found.status == "time limit"
+    assert found.bound < found.cost
+    assert verify(found.certificate, problem).bound == found.certificate.bound
+    assert solve(problem, "auto", memory_limit=3e-4).status == "stalled"

@@ -33,6 +33,8 @@ _EPSILON, _EPSILON_SIZE, _DECAY, _BIDS = 0.06, 40, 0.95, 6
 _SMALL_EPSILON = 0.05
 #: Items up to which copies of the duals, for momentum, are small beside the process itself.
 _MOMENTUM_SIZE = 130
+#: Bytes, over N^4, that a tree takes: a batch of nodes and their ancestors down to the root.
+_TREE_BYTES = 16
 #: Seconds that the relaxation of 30 items takes; of N items, the sixth power of N / 30 times that.
 _RELAXATION = 10.0
 #: A tree is given up for it after this share of its time, and for more of it after this share of
@@ -138,8 +140,22 @@ class Run:
             return status
         if status == "optimal":
             return status
+        if _TREE_BYTES * duals.size**4 > self.plan.memory_limit * 1e9:
+            return self._search_on(duals, status)
         with ThreadPoolExecutor(self.plan.threads) as pool:
             return "optimal" if self._exhaust(duals, pool) else "time limit"
+
+    def _search_on(self, duals: Duals, status: str) -> str:
+        """For what is left of a time limit only search: a tree would not fit into memory."""
+        self.certified = duals.bound
+        if self.record is not None:
+            self.record.stopped(duals)
+        if math.isinf(self.deadline):
+            return status
+        while not self.stopped():
+            self.incumbent.perturb()
+            self.note("too many items to branch, searching")
+        return "time limit"
 
     def _exhaust(self, duals: Duals, pool: ThreadPoolExecutor) -> bool:
         """Branch until nothing is left, from better roots where trees promise to take long."""

@@ -16,7 +16,8 @@ class Auto:
     """Searches, dual ascent, then branch and bound until the matching is proved or time is up.
 
     A tree that promises to take long is given up for the doubly nonnegative relaxation, whose bound
-    is stronger and slower; a new tree starts from what it leaves.
+    is stronger and slower; a new tree starts from what it leaves. Where a tree would not fit into
+    `memory_limit` (from about 150 items on), searches use what is left of a time limit.
 
     Parameters
     ----------
