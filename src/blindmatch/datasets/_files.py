@@ -195,8 +195,9 @@ def unpacked(archive: Path, target: str, wanted: Callable[[PurePosixPath], bool]
     temporary = Path(tempfile.mkdtemp(prefix=f".{target}-", dir=archive.parent))
     try:
         with tarfile.open(archive) as tar:
-            members = (item for item in tar if wanted(PurePosixPath(item.name)))
-            tar.extractall(temporary / "new", members=members, filter="data")
+            for item in tar:
+                if item.isfile() and wanted(PurePosixPath(item.name)):
+                    _extract(tar, item, temporary / "new")
         (temporary / "new").mkdir(exist_ok=True)
         (temporary / "new" / stamp.name).write_text(state)
         if folder.exists():
@@ -216,3 +217,14 @@ def _state(archive: Path) -> str:
     except OSError as error:
         raise BlindmatchError(f"{archive}: cannot be read ({error.strerror})") from error
     return f"{archive.name} {found.st_size} bytes, modified {found.st_mtime_ns}\n"
+
+
+def _extract(tar: tarfile.TarFile, item: tarfile.TarInfo, folder: Path) -> None:
+    # By hand, because Python 3.11 before 3.11.4 cannot refuse paths that lead elsewhere.
+    name = PurePosixPath(item.name)
+    if name.is_absolute() or ".." in name.parts:
+        raise tarfile.TarError(f"{name} lies outside of the archive")
+    place = folder / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tar.extractfile(item) as source, open(place, "wb") as copy:
+        shutil.copyfileobj(source, copy)
