@@ -208,11 +208,14 @@ def test_ctrl_c_ends_a_run_with_what_it_has(signals, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert process.stdout.readline() == "ready\n"
-    time.sleep(1.0)
-    for _ in range(signals):
-        process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=60)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(1.0)
+        for _ in range(signals):
+            process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     if signals == 1:
         assert (out, process.returncode) == ("verified\n", 0), errors
     else:
