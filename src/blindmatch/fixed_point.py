@@ -83,9 +83,8 @@ class FixedPoint:
             raise BlindmatchError(
                 f"QAP: expected at most 8 terms, found {len(problem.A_terms)} matrices in A"
             )
-        linear = np.zeros((size, size)) if problem.linear is None else problem.linear
-        forbidden = np.zeros((size, size), bool) if problem.forbidden is None else problem.forbidden
-        linear = np.where(forbidden, 0.0, linear)
+        forbidden = problem.forbidden_pairs
+        linear = np.where(forbidden, 0.0, problem.linear_costs)
         alone = not linear.any()
         a, alpha, missed_a = _whole(problem.A_terms, alone)
         b, beta, missed_b = _whole(problem.B_terms, alone)
@@ -231,7 +230,10 @@ def _floor_units(linear: np.ndarray, unit: Fraction) -> np.ndarray:
     return units.astype(np.int64)
 
 
-def _step(problem: QAP, a: np.ndarray, b: np.ndarray, scale: Fraction, linear: np.ndarray):
+def _step(
+    problem: QAP, a: np.ndarray, b: np.ndarray, scale: Fraction, linear: np.ndarray
+) -> Fraction:
+    """The greatest number that divides all differences of costs; see `FixedPoint.step`."""
     off = ~np.eye(problem.size, dtype=bool)
     both = 2 if problem.symmetric else 1
     divisors = [

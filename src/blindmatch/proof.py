@@ -31,7 +31,6 @@ _INFINITE = 1 << 62
 _LARGEST = 1 << 48
 #: Entries of remainders in memory at a time.
 _BLOCK = 4_000_000
-_CUBE, _LINE = np.empty((0, 0, 0), dtype=np.int32), np.empty(0, dtype=np.int64)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,6 +54,12 @@ class Step:
     beta: np.ndarray
     line: int
     lowered: bool = False
+
+    @classmethod
+    def without_duals(cls, line: int) -> "Step":
+        """A step that only branches or stops."""
+        cube = np.empty((0, 0, 0), dtype=np.int32)
+        return cls(cube, cube, np.empty(0, dtype=np.int64), line)
 
 
 #: Steps of each node, by its fixed pairs (row, column).
@@ -129,7 +134,7 @@ class Check:
         self.done = 0
         self.least_units = target
         self.open: list[OpenNode] = []
-        self.least_cost = None
+        self.least_cost = self.best_leaf = None
 
     def run(self) -> float:
         """The bound that all nodes together prove."""
@@ -185,7 +190,7 @@ class Check:
     def step(self, node: "_Node", number: int) -> Step:
         steps, size = self.nodes.get(frozenset(node.fixed), ()), len(node.rows)
         if number >= len(steps):
-            return Step(_CUBE, _CUBE, _LINE, STOP)
+            return Step.without_duals(STOP)
         step = steps[number]
         fits = (
             step.P.shape == step.Q.shape
@@ -209,7 +214,8 @@ class Check:
         for row, column in node.fixed:
             whole[row] = column
         cost = exact_cost(self.problem, whole)
-        self.least_cost = cost if self.least_cost is None else min(cost, self.least_cost)
+        if self.least_cost is None or cost < self.least_cost:
+            self.least_cost, self.best_leaf = cost, whole
 
     def pairs_of(self, version: int, node: "_Node", i: int, others: np.ndarray) -> np.ndarray:
         """Pair costs of row i and `others`, shape (others, n, n): columns of i, of the other."""

@@ -220,3 +220,16 @@ def test_ctrl_c_ends_a_run_with_what_it_has(signals, tmp_path):
         assert (out, process.returncode) == ("verified\n", 0), errors
     else:
         assert "KeyboardInterrupt" in errors or out == "verified\n"
+
+
+def test_a_certificate_with_a_poor_matching_is_no_proof_of_it():
+    problem = hard(7)
+    proved = run(Plan(branch=True), problem)
+    assert proved.optimal
+    poor = max((np.random.default_rng(s).permutation(7) for s in range(20)), key=problem.cost)
+    forged = dataclasses.replace(proved.certificate, permutation=poor, bound=-np.inf)
+    for limit in (0.0, None):
+        again = solve(problem, "auto", warm_start=forged, time_limit=limit)
+        assert again.bound <= proved.cost
+        assert not again.optimal or again.cost == pytest.approx(proved.cost)
+    assert solve(problem, "auto", warm_start=proved, time_limit=0.0).optimal

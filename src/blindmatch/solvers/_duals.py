@@ -29,6 +29,8 @@ _CHUNK_SECONDS = 0.002
 PARTS, _PARALLEL_SIZE = 20, 40
 #: Submatrices between two looks at the clock when they are solved side by side.
 _PIECE = 200
+#: Bids per row: enough of them, and more where one sweep has to mend infeasible duals.
+BIDS, _MENDING_BIDS = 6, 12
 #: No permutation is left.
 INFEASIBLE = 1 << 62
 
@@ -175,6 +177,11 @@ class Duals:
         self.settle()
         return done
 
+    def mend(self) -> bool:
+        """Make any duals feasible by one full sweep; False where int32 does not hold them."""
+        self.sweep(0, _MENDING_BIDS)
+        return not self.exhausted
+
     def _one_by_one(self, order, epsilon, cap, threads, stop) -> bool:
         done, count = 0, max(1, 50_000 // self.size**2)
         while done < len(order):
@@ -285,6 +292,12 @@ def integer_costs(fixed_point: FixedPoint) -> Costs:
     )
 
 
+def share_nothing(size: int) -> np.ndarray:
+    """Which pairs (i,j), (k,l) share neither row nor column, shape (N, N, N, N), bool."""
+    apart = ~np.eye(size, dtype=bool)
+    return apart[:, None, :, None] & apart[None, :, None, :]
+
+
 def typical_pair(costs: Costs) -> float:
     """How much pair costs vary, in units; scales the auction's epsilon.
 
@@ -293,7 +306,7 @@ def typical_pair(costs: Costs) -> float:
     """
     apart = ~np.eye(len(costs.single), dtype=bool)
     if len(costs.table):
-        return float(costs.table[apart[:, None, :, None] & apart[None, :, None, :]].std())
+        return float(costs.table[share_nothing(len(costs.single))].std())
     if len(costs.single) < 2:
         return 0.0
     return float(

@@ -60,6 +60,13 @@ class Incumbent:
         """A random permutation without forbidden pairs."""
         return self._problem.draw(self._rng)
 
+    def offer(self, permutation: np.ndarray) -> float:
+        """Take a permutation over if it costs less; its cost. A stop does not keep from that."""
+        cost = self._problem.cost(permutation)
+        if cost < self.cost:
+            self.permutation, self.cost = permutation, cost
+        return cost
+
     def restart(self) -> None:
         """Search from a random permutation."""
         self._search(self.draw(), _SHORT * self._problem.size)
@@ -104,9 +111,7 @@ class Incumbent:
         if not self._problem.feasible(found):
             self._failures += 1
             return
-        cost = self._problem.cost(found)
-        if cost < self.cost:
-            self.permutation, self.cost = found, cost
+        cost = self.offer(found)
         self._failures = 0 if self._enter(cost, found) else self._failures + 1
 
     def _enter(self, cost: float, permutation: np.ndarray) -> bool:

@@ -8,8 +8,6 @@ import numpy as np
 from blindmatch.proof import REPEAT, STOP, Nodes, Step
 from blindmatch.solvers._duals import INFEASIBLE, Duals
 
-_CUBE, _LINE = np.empty((0, 0, 0), dtype=np.int32), np.empty(0, dtype=np.int64)
-
 
 class Record(Mapping[frozenset, Sequence[Step]]):
     """Steps of each node by its fixed pairs, as `blindmatch.proof` reads them.
@@ -133,5 +131,8 @@ def _packed(dual: np.ndarray, bits: int) -> np.ndarray:
     return short.astype(np.int16) if fits else short
 
 
-def _unpacked(size, line, P=_CUBE, Q=_CUBE, beta=_LINE, bits=0, lowered=False) -> Step:
+def _unpacked(size, line, *duals) -> Step:
+    if not duals:
+        return Step.without_duals(line)
+    P, Q, beta, bits, lowered = duals
     return Step(P.astype(np.int32) << bits, Q.astype(np.int32) << bits, beta, line, lowered)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from blindmatch.proof import lowered
-from blindmatch.solvers._duals import Duals
+from blindmatch.solvers._duals import Duals, share_nothing
 from blindmatch.solvers._sweep import Costs
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _FACTOR_BITS = 20
 #: Lowered pair costs beyond this would leave no room for duals in int32.
 _LARGEST_PAIR = 1 << 26
-_BIDS = 12
 #: Seconds, over N^6, that a factor and its integers take at most: kept free before a deadline.
 _RESERVE = 1e-9
 
@@ -96,14 +95,13 @@ def _integers(run: "Run", best: "Factor", blocked: np.ndarray) -> Iterator[Duals
     factor = np.rint(np.ldexp(best.G, bits)).astype(np.int64)
     np.clip(factor, 1 - (1 << _FACTOR_BITS), (1 << _FACTOR_BITS) - 1, out=factor)
     constant, single, pairs = lowered(run.fixed_point, factor, 2 * bits)
-    if np.abs(pairs[_apart(size)]).max(initial=0) > _LARGEST_PAIR:
+    if np.abs(pairs[share_nothing(size)]).max(initial=0) > _LARGEST_PAIR:
         return
     costs = lowered_costs(single, pairs, blocked)
     items = np.arange(size)
     P, Q = (_whole(duals, blocked) for duals in (best.rows, best.columns))
     duals = Duals(costs, P, Q, rows=items, columns=items, constant=constant)
-    duals.sweep(0, _BIDS)
-    if duals.exhausted:
+    if not duals.mend():
         return
     run.factor, run.factor_shift = factor, 2 * bits
     run.raise_bound(duals.bound)
@@ -115,14 +113,8 @@ def lowered_costs(single: np.ndarray, pairs: np.ndarray, blocked: np.ndarray) ->
     """What `blindmatch.proof.lowered` gives, as the compiled loops read it."""
     size = len(single)
     nothing = np.zeros((1, size, size))
-    table = np.where(_apart(size), pairs, 0).astype(np.int32)
+    table = np.where(share_nothing(size), pairs, 0).astype(np.int32)
     return Costs(nothing, nothing, table, single, blocked.copy())
-
-
-def _apart(size: int) -> np.ndarray:
-    """Which pairs (i,j), (k,l) share neither row nor column, shape (N, N, N, N)."""
-    apart = ~np.eye(size, dtype=bool)
-    return apart[:, None, :, None] & apart[None, :, None, :]
 
 
 def _whole(duals: np.ndarray, blocked: np.ndarray) -> np.ndarray:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from blindmatch.proof import OpenNode
     from blindmatch.solvers._run import Run
 
-_BIDS = 12
-
 
 def resume(run: "Run", certificate: Certificate) -> Duals | Tree | None:
     """What is left to do: the root's duals, a tree, or nothing.
@@ -36,8 +34,7 @@ def resume(run: "Run", certificate: Certificate) -> Duals | Tree | None:
             f"warm_start: expected a certificate of this problem, {run.problem.digest[:12]}, found "
             f"one of {certificate.problem[:12]}"
         )
-    run.problem.cost(certificate.permutation)  # refuses what is no permutation
-    run.incumbent.descend(certificate.permutation)
+    run.incumbent.offer(certificate.permutation)
     check = Check(
         run.problem,
         run.target,
@@ -47,6 +44,9 @@ def resume(run: "Run", certificate: Certificate) -> Duals | Tree | None:
         ticker=run.ticker,
     )
     run.bound = max(run.bound, check.run())
+    if check.best_leaf is not None:
+        # Leaves are closed whatever they cost: only with the best of them is the rest no better.
+        run.incumbent.offer(check.best_leaf)
     run.factor, run.factor_shift = certificate.factor, certificate.factor_shift
     if run.record is not None:
         run.record.take_over(certificate.nodes)
@@ -89,8 +89,7 @@ def _node(roots: list[Duals], found: "OpenNode") -> Node:
             duals = duals.child(int(i[0]), int(j[0]))
         duals.costs.blocked[:] = np.where(found.blocked, np.int32(BLOCKED), np.int32(0))
         duals.settle()
-        duals.sweep(0, _BIDS)
-        if duals.exhausted:
+        if not duals.mend():
             raise BlindmatchError("warm_start: expected duals in the range of int32, found larger")
         versions.append(duals)
     return Node(versions)

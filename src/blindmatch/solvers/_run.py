@@ -11,7 +11,7 @@ from blindmatch.certificate import Certificate
 from blindmatch.fixed_point import FixedPoint, exact_cost, float_below
 from blindmatch.progress import Report, Ticker
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers._duals import INFEASIBLE, Duals, integer_costs, typical_pair
+from blindmatch.solvers._duals import BIDS, INFEASIBLE, Duals, integer_costs, typical_pair
 from blindmatch.solvers._first_duals import first_duals
 from blindmatch.solvers._incumbent import Incumbent
 from blindmatch.solvers._interrupt import interruptible
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 #: Share of the time limit that the first searches may take.
 _FIRST_SEARCHES = 0.2
-#: The auction's first epsilon as a share of a typical pair cost (beyond so many items, less), its
-#: decay from sweep to sweep, bids per row.
-_EPSILON, _EPSILON_SIZE, _DECAY, _BIDS = 0.06, 40, 0.95, 6
+#: The auction's first epsilon as a share of a typical pair cost (beyond so many items, less), and
+#: its decay from sweep to sweep.
+_EPSILON, _EPSILON_SIZE, _DECAY = 0.06, 40, 0.95
 #: Share of the first epsilon below which sweeps without any gain are a stall.
 _SMALL_EPSILON = 0.05
 #: Items up to which copies of the duals, for momentum, are small beside the process itself.
@@ -213,7 +213,7 @@ class Run:
                 duals.push(before)
             epsilon = int(_EPSILON * scale * _DECAY**self.iterations * typical)
             if not duals.sweep(
-                epsilon, _BIDS, threads=self.plan.threads, deadline=self.deadline, stop=self.stopped
+                epsilon, BIDS, threads=self.plan.threads, deadline=self.deadline, stop=self.stopped
             ):
                 if now:
                     duals.restore(now)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from blindmatch.solvers._duals import INFEASIBLE, Duals, typical_pair
+from blindmatch.solvers._duals import BIDS, INFEASIBLE, Duals, typical_pair
 from blindmatch.solvers._record import Record
 
 #: Nodes that are worked on side by side. It does not depend on the number of threads, so neither
@@ -18,8 +18,8 @@ _BATCH = 8
 #: A sweep is worth another if it closed this share of the gap.
 _WORTHWHILE = 1 / 8
 _MOST_SWEEPS = 30
-#: The auction's first epsilon as a share of a typical pair cost, its decay, bids per row.
-_EPSILON, _DECAY, _BIDS = 0.003, 0.8, 6
+#: The auction's first epsilon as a share of a typical pair cost, and its decay.
+_EPSILON, _DECAY = 0.003, 0.8
 #: How much rather lines are branched on whose children are nearly excluded.
 _STEEPNESS = 3.0
 #: Of two versions of the costs, that with the larger gap rests while it is so much larger.
@@ -172,7 +172,7 @@ class Tree:
         for sweeps in range(_MOST_SWEEPS):
             before = duals.bound
             epsilon = int(self._epsilon[duals.lowered] * _DECAY**sweeps)
-            duals.sweep(epsilon, _BIDS, deadline=deadline)
+            duals.sweep(epsilon, BIDS, deadline=deadline)
             if self._done(duals, target):
                 return True, sweeps + 1
             slow = duals.bound - before < _WORTHWHILE * (target - duals.bound)
