@@ -335,9 +335,10 @@ class Matching:
     optimal : bool
         True only when proved: cost - bound <= tolerance.
     status : str
-        "optimal", "time limit", "iteration limit", "stalled", "interrupted" or "heuristic".
+        "optimal", "time limit", "iteration limit", "stalled", "interrupted", "heuristic", or
+        "stopped": a solver without a time limit of its own was stopped at the limit.
     seconds : float
-        Wall-clock time of the solve, without compilation.
+        Wall-clock time of the solve, without imports, compilation and building.
     iterations : int
         Sweeps, starts or nodes: what the solver counts.
     tolerance : float
@@ -349,6 +350,8 @@ class Matching:
         How incumbent and bound improved.
     device : str
         What computed it.
+    building : float
+        Seconds that went into building another library's model of the problem.
     """
 
     permutation: np.ndarray
@@ -362,6 +365,7 @@ class Matching:
     certificate: object = None
     history: tuple[tuple[float, float, float], ...] = ()
     device: str = "cpu"
+    building: float = 0.0
 
     @property
     def gap(self) -> float:

@@ -77,7 +77,7 @@ def test_trivial_problems_are_proved_even_without_time(problem):
 
 
 def test_duals_that_do_not_fit_are_refused():
-    with pytest.raises(BlindmatchError, match=r"auto: the duals of 30 items need 0\.0 GB"):
+    with pytest.raises(BlindmatchError, match=r"problem: the duals of 30 items need 0\.0 GB"):
         solve(QAP(np.eye(30), np.eye(30)), memory_limit=1e-6)
 
 

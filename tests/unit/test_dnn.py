@@ -220,42 +220,6 @@ def test_bad_input(costs, options, message):
         Relaxation(costs, **options)
 
 
-def test_fixed_starts_from_its_parent():
-    """Restricted duals prove about as much of a child as of its parent, without any iteration."""
-    costs = _grid_costs() + np.diag(np.random.default_rng(2).normal(size=64))
-    parent = Relaxation(costs, precision="float64")
-    parent.iterate(100)
-    proved = parent.factor().value
-    for row, column in ((0, 0), (3, 5), (7, 2)):
-        child = parent.fixed(row, column)
-        decided = row * 8 + column
-        kept = [i * 8 + j for i in range(8) for j in range(8) if i != row and j != column]
-        rest = costs[np.ix_(kept, kept)] + np.diag(2.0 * costs[decided, kept])
-        optimum, own = _optimum(rest), costs[decided, decided]
-        started = child.factor()
-        assert _slack(rest, started) >= -1e-9
-        assert proved - 1.0 < started.value + own <= optimum + own + 1e-9
-        assert Relaxation(rest).factor().value < started.value - 10.0
-        child.iterate(20)
-        assert started.value < child.factor().value <= optimum + 1e-9
-
-
-def test_forbid_while_running():
-    costs = _random_costs(5, 6)
-    relaxation = Relaxation(costs, precision="float64")
-    relaxation.iterate(60)
-    allowed = np.ones((5, 5), dtype=bool)
-    allowed[0, :3] = allowed[2, 4] = False
-    relaxation.forbid(~allowed)
-    relaxation.iterate(100)
-    factor = relaxation.factor()
-    assert _slack(costs, factor, allowed) >= -1e-9
-    assert _optimum(costs, allowed) - 0.05 < factor.value <= _optimum(costs, allowed) + 1e-9
-    inner = relaxation.fixed(0, 4).factor()
-    fourth = np.delete(np.delete(allowed, 0, 0), 4, 1)
-    assert np.array_equal(np.isinf(inner.leaders), ~fourth)
-
-
 def test_infeasible_assignments_bound_everything():
     allowed = np.ones((4, 4), dtype=bool)
     allowed[:2, 1:] = False

@@ -81,7 +81,7 @@ def test_forbidden_pairs_are_avoided_and_those_without_a_choice_proved():
 
 
 def test_duals_that_do_not_fit_are_refused():
-    with pytest.raises(BlindmatchError, match=r"hahn-grant: the duals of 30 items need 0\.0 GB"):
+    with pytest.raises(BlindmatchError, match=r"problem: the duals of 30 items need 0\.0 GB"):
         solve(QAP(np.eye(30), np.eye(30)), "hahn-grant", memory_limit=1e-6)
 
 

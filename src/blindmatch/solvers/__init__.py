@@ -1,9 +1,10 @@
 """QAP solvers, one file each; importing them is light, compiling happens on first use."""
 
 import dataclasses
+import importlib.util
 import inspect
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,14 +15,25 @@ from blindmatch.qap import QAP, Matching
 from blindmatch.registry import Registry
 
 
-class Solver(Protocol):
-    """A frozen dataclass of options.
+class Solver:
+    """What every solver is: a frozen dataclass of options, derived from this class.
 
-    `modules` names the modules whose logic decides the result: a change of one of them makes
-    Snakemake solve again.
+    Attributes
+    ----------
+    modules : tuple of str
+        Modules whose logic decides the result: a change of one of them makes Snakemake solve again.
+    bounds : bool
+        Whether its matchings carry lower bounds.
+    requires : dict
+        Import name -> what to install, for packages that not everyone has.
+    refuses : tuple of str
+        Problems that it cannot take: "asymmetric", "linear", "terms", "forbidden".
     """
 
-    modules: tuple[str, ...]
+    modules: ClassVar[tuple[str, ...]]
+    bounds: ClassVar[bool] = False
+    requires: ClassVar[Mapping[str, str]] = {}
+    refuses: ClassVar[tuple[str, ...]] = ()
 
     def solve(
         self,
@@ -33,13 +45,62 @@ class Solver(Protocol):
     ) -> Matching:
         """The best permutation found within `time_limit` seconds (None: no limit, 0: at once).
 
-        The problem is square, as `prepare` makes it; any other is refused (`require_square`).
-        Ctrl-C ends the search as the time limit does, with the status "interrupted"
-        (`blindmatch.solvers._interrupt`).
+        The problem is square, as `prepare` makes it; any other is refused (`require_square`), and
+        so is one of the kinds that the solver `refuses` (`require_kind`). Ctrl-C ends the search
+        as the time limit does, with the status "interrupted" (`blindmatch.solvers._interrupt`).
+
+        Raises
+        ------
+        Unavailable
+            Where a package, licence or device that it needs is absent.
         """
+        raise NotImplementedError
+
+
+class Unavailable(BlindmatchError):
+    """A solver cannot run here: a study says so in its tables and goes on."""
 
 
 solvers = Registry("solver", __name__)
+
+
+def absent(solver: type[Solver]) -> str | None:
+    """Why a solver cannot run here: the packages that are not installed; None if it can."""
+    lacking = [name for name in solver.requires if importlib.util.find_spec(name) is None]
+    if not lacking:
+        return None
+    advice = " and ".join(sorted({solver.requires[name] for name in lacking}))
+    return f"{', '.join(lacking)} is not installed (pip install {advice})"
+
+
+def kinds_of(problem: QAP) -> set[str]:
+    """What makes a problem more than a pair of symmetric matrices; see `Solver.refuses`."""
+    return {
+        kind
+        for kind, present in (
+            ("asymmetric", not problem.symmetric),
+            ("linear", bool(problem.linear_costs.any())),
+            ("terms", len(problem.A_terms) > 1),
+            ("forbidden", bool(problem.forbidden_pairs.any())),
+        )
+        if present
+    }
+
+
+def require_kind(solver: Solver, problem: QAP) -> None:
+    """Refuse a problem that a solver cannot take.
+
+    Raises
+    ------
+    BlindmatchError
+        Naming the solver and what the problem has.
+    """
+    refused = sorted(kinds_of(problem).intersection(solver.refuses))
+    if refused:
+        raise BlindmatchError(
+            f"{type(solver).__name__} cannot take this problem ({', '.join(refused)}); "
+            f"auto takes every problem"
+        )
 
 
 def require_square(problem: QAP) -> None:

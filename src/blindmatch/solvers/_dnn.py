@@ -25,7 +25,6 @@ from blindmatch.errors import BlindmatchError
 from blindmatch.solvers._dnn_space import (
     Face,
     average_arrow,
-    constraints,
     possible,
     set_arrow,
     visible_part,
@@ -88,15 +87,6 @@ def _backend(device: str, precision: str):
     return torch, {"dtype": getattr(torch, precision), "device": device.removeprefix("torch-")}
 
 
-def _restrict(matrix: np.ndarray, decided: int, kept: np.ndarray) -> np.ndarray:
-    """The quadratic form over (1, x) as one over (1, kept x), where x[decided] = 1."""
-    result = matrix[np.ix_(np.append(0, kept), np.append(0, kept))]
-    result[0, 1:] += matrix[decided, kept]
-    result[1:, 0] += matrix[kept, decided]
-    result[0, 0] += 2.0 * matrix[0, decided] + matrix[decided, decided]
-    return result
-
-
 class Relaxation:
     """State of the iteration; `iterate` continues it.
 
@@ -147,7 +137,6 @@ class Relaxation:
         self.device = device
         self._xp, self._options = _backend(device, precision)
         self._face = Face(size, self._xp, self._options)
-        self._set_entries()
         lifted = np.zeros((order + 1, order + 1))
         lifted[1:, 1:] = costs
         self._reduced, self._removed = self._reduce(lifted)
@@ -155,21 +144,19 @@ class Relaxation:
         self._reduced /= self._scale
         self._linear = self._array(self._reduced)
         entries = possible(allowed)
+        self._entries = self._array(entries)
         start = entries / (size * (size - 1.0))
         set_arrow(start, entries[0, 1:] / size)
         start[0, 0] = 1.0
         self._primal = self._array(start)
         self._dual = 0.0 * self._primal
         self._penalty = _FIRST_PENALTY * size
-        self._rank, self._level = self._face.order, 0.0
+        self._rank = self._face.order
         self.iterations = 0
         self.residuals = (np.inf, np.inf)
 
     def _array(self, array):
         return self._xp.asarray(array, **self._options)
-
-    def _set_entries(self) -> None:
-        self._entries = self._array(possible(self._allowed))
 
     def _reduce(self, costs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Costs over (1, x) without constant and constraints; coefficients of the latter."""
@@ -234,7 +221,6 @@ class Relaxation:
                 break
             count = min(order, 2 * count)
         level = levels[self._rank - 1]
-        self._level = self._penalty * float(level)
         weights = self._array(np.sqrt(spectrum[: self._rank] - level)[::-1].copy())
         return self._face.lift(vectors[:, -self._rank :] * weights)
 
@@ -251,45 +237,6 @@ class Relaxation:
 
     def _numpy(self, array) -> np.ndarray:
         return np.array(array if self._xp is np else array.numpy(force=True), dtype=np.float64)
-
-    def forbid(self, assignments: np.ndarray) -> None:
-        """Exclude the assignments of a mask, shape (N, N), from now on."""
-        self._allowed &= ~assignments
-        self._set_entries()
-
-    def fixed(self, row: int, column: int) -> "Relaxation":
-        """The relaxation that is left once row -> column is decided, started from here.
-
-        Its costs are those of the other rows and columns, pairs with the decided assignment on
-        the diagonal, without the decided assignment's own cost, ``costs[ij, ij]``. N must be at
-        least 3. Before its first iteration it proves about what this relaxation does.
-        """
-        size = self.size
-        decided = row * size + column
-        kept = np.delete(np.delete(np.arange(size * size).reshape(size, size), row, 0), column, 1)
-        kept = kept.reshape(-1)
-        costs = self._costs[np.ix_(kept, kept)]
-        costs[np.diag_indices_from(costs)] += 2.0 * self._costs[decided, kept]
-        child = Relaxation(
-            costs,
-            allowed=self._allowed.reshape(-1)[kept].reshape(size - 1, size - 1),
-            precision=str(self._primal.dtype).removeprefix("torch."),
-            device=self.device,
-        )
-        # What was taken from the child's costs as constraints must go to its duals, for the sum of
-        # both is what the entries of Y see, while the cone sees no constraints.
-        _, removed = child._reduce(_restrict(self._reduced, decided + 1, kept + 1))
-        dual = _restrict(self._numpy(self._dual), decided + 1, kept + 1) + constraints(removed)
-        # A decided entry joins the leading one, and the trace drops from N + 1 to N.
-        dual[0, 0] -= self._level
-        child._dual = child._array(dual * (self._scale / child._scale))
-        inner = np.append(0, kept + 1)
-        child._primal = child._nearest(
-            child._array(self._numpy(self._primal)[np.ix_(inner, inner)])
-        )
-        child._penalty, child._rank = self._penalty, min(self._rank, child._face.order)
-        child._level = self._level * (self._scale / child._scale)
-        return child
 
     def assignment(self) -> np.ndarray:
         """The relaxed permutation, shape (N, N): nearly doubly stochastic, to be rounded."""

@@ -93,12 +93,6 @@ def _combination(coefficients: np.ndarray) -> np.ndarray:
     return np.concatenate([-coefficients.sum((0, 1))[None], entries])
 
 
-def constraints(coefficients: np.ndarray) -> np.ndarray:
-    """The symmetric matrix that `without_constraints` takes away, from its coefficients."""
-    part = _combination(coefficients)
-    return part + part.T
-
-
 def without_constraints(matrix: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Orthogonal projection of a symmetric matrix onto the form V R V'.
 
@@ -114,7 +108,8 @@ def without_constraints(matrix: np.ndarray, size: int) -> tuple[np.ndarray, np.n
     """
     half = matrix - 0.5 * _combination(_coefficients(matrix, size)).T
     coefficients = _coefficients(half, size)
-    return matrix - constraints(coefficients), coefficients
+    taken = _combination(coefficients)
+    return matrix - taken - taken.T, coefficients
 
 
 def visible_part(matrix: np.ndarray, entries: np.ndarray, size: int, *, rounds: int = 4):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import ClassVar
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from blindmatch.certificate import Certificate
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
+from blindmatch.solvers import Solver, require_square
 
 #: Modules whose logic decides the result of a run.
 MODULES = (
@@ -44,8 +46,10 @@ class Plan:
 
     Attributes
     ----------
-    max_sweeps, starts, patience, stall, threads, device, memory_limit, certificate_limit
+    max_sweeps, patience, stall
         As for `HahnGrant`.
+    starts, threads, device, memory_limit, certificate_limit
+        As for `Planned`.
     branch : bool
         Whether to branch where the ascent leaves a gap.
     relax : bool
@@ -70,8 +74,65 @@ class Plan:
     relax_gap: float = 0.01
 
 
+@dataclasses.dataclass(frozen=True)
+class Planned(Solver):
+    """What the exact solvers share: the options that are not about the plan, and `solve`.
+
+    Parameters
+    ----------
+    starts : int
+        Searches for a first incumbent.
+    threads : int
+        More than one solves submatrices side by side: a somewhat different sweep, whose result
+        does not depend on how many threads there are. They also work on branches side by side.
+    device : str
+        "cpu", or "cuda" for sweeps on a GPU: those of several threads, integer by integer. The
+        relaxation runs on the device, too.
+    memory_limit : float
+        Gigabytes; a problem whose duals need more is refused (N = 331: 0.4, N = 900: 7.3).
+    certificate_limit : float
+        Gigabytes of packed duals up to which the proof is kept; 0 keeps none.
+    """
+
+    starts: int = 15
+    threads: int = 1
+    device: str = "cpu"
+    memory_limit: float = 8.0
+    certificate_limit: float = 0.25
+
+    bounds: ClassVar[bool] = True
+
+    @property
+    def plan(self) -> Plan:
+        """What a run does."""
+        raise NotImplementedError
+
+    def solve(
+        self,
+        problem: QAP,
+        *,
+        seed: int = 0,
+        time_limit: float | None = None,
+        progress: Report | None = None,
+        warm_start: Certificate | None = None,
+    ) -> Matching:
+        """See `blindmatch.solvers.Solver`.
+
+        Parameters
+        ----------
+        problem, seed, time_limit, progress
+        warm_start : Certificate, optional
+            Of an earlier run on the same problem, which goes on from there.
+
+        Raises
+        ------
+        BlindmatchError
+            If the duals do not fit into `memory_limit`, or the certificate belongs elsewhere.
+        """
+        return run(self.plan, problem, seed, time_limit, progress, warm_start)
+
+
 def run(
-    name: str,
     plan: Plan,
     problem: QAP,
     seed: int,
@@ -86,7 +147,6 @@ def run(
     BlindmatchError
         If the problem is not square or its duals do not fit into the memory limit.
     """
-    from blindmatch.solvers import require_square
     from blindmatch.solvers._run import Run
 
     require_square(problem)
@@ -95,7 +155,7 @@ def run(
     needed = 10e-9 * problem.size**3
     if needed > plan.memory_limit:
         raise BlindmatchError(
-            f"{name}: the duals of {problem.size} items need {needed:.1f} GB, "
+            f"problem: the duals of {problem.size} items need {needed:.1f} GB, "
             f"memory_limit allows {plan.memory_limit:g}"
         )
     _compile(plan.relax, plan.threads > 1)

@@ -3,16 +3,13 @@
 import dataclasses
 from typing import ClassVar
 
-from blindmatch.certificate import Certificate
-from blindmatch.progress import Report
-from blindmatch.qap import QAP, Matching
 from blindmatch.solvers import solvers
-from blindmatch.solvers._plan import MODULES, Plan, run
+from blindmatch.solvers._plan import MODULES, Plan, Planned
 
 
 @solvers.register("auto")
 @dataclasses.dataclass(frozen=True)
-class Auto:
+class Auto(Planned):
     """Searches, dual ascent, then branch and bound until the matching is proved or time is up.
 
     A tree that promises to take long is given up for the doubly nonnegative relaxation, whose bound
@@ -28,42 +25,16 @@ class Auto:
     relax_gap : float
         Share of the cost at which it has done enough.
     starts, threads, device, memory_limit, certificate_limit
-        As for `hahn-grant`; threads also work on branches side by side, and the relaxation runs on
-        the device, too.
+        As for `blindmatch.solvers._plan.Planned`.
     """
 
     relax: bool = True
     relax_size: int = 45
     relax_gap: float = 0.01
-    starts: int = 15
-    threads: int = 1
-    device: str = "cpu"
-    memory_limit: float = 8.0
-    certificate_limit: float = 0.25
 
     modules: ClassVar[tuple[str, ...]] = (*MODULES, "blindmatch.solvers.auto")
 
-    def solve(
-        self,
-        problem: QAP,
-        *,
-        seed: int = 0,
-        time_limit: float | None = None,
-        progress: Report | None = None,
-        warm_start: Certificate | None = None,
-    ) -> Matching:
-        """See `blindmatch.solvers.Solver`.
-
-        Parameters
-        ----------
-        problem, seed, time_limit, progress
-        warm_start : Certificate, optional
-            Of an earlier run on the same problem, which goes on from there.
-
-        Raises
-        ------
-        BlindmatchError
-            If the duals do not fit into `memory_limit`, or the certificate belongs elsewhere.
-        """
-        plan = Plan(branch=True, patience=5, stall=0.1, **dataclasses.asdict(self))
-        return run("auto", plan, problem, seed, time_limit, progress, warm_start)
+    @property
+    def plan(self) -> Plan:
+        """Ascent that soon gives way to branching."""
+        return Plan(branch=True, patience=5, stall=0.1, **dataclasses.asdict(self))

@@ -10,7 +10,7 @@ import numpy as np
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report, Ticker
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers import require_square, solvers
+from blindmatch.solvers import Solver, require_square, solvers
 from blindmatch.solvers._interrupt import interruptible
 from blindmatch.solvers._pair_costs import PairCosts
 
@@ -21,7 +21,7 @@ _NODES_PER_CALL = 1_000
 
 @solvers.register("brute-force")
 @dataclasses.dataclass(frozen=True)
-class BruteForce:
+class BruteForce(Solver):
     """Exact for small problems, and the judge of the other solvers.
 
     Depth-first search in O(N^3) memory; a branch is left when its Gilmore-Lawler bound shows that
@@ -37,6 +37,7 @@ class BruteForce:
 
     max_size: int = 12
 
+    bounds: ClassVar[bool] = True
     modules: ClassVar[tuple[str, ...]] = (
         "blindmatch.lap._shortest_path",
         "blindmatch.qap",

@@ -9,7 +9,7 @@ import numpy as np
 
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers import solvers
+from blindmatch.solvers import Solver, solvers
 
 if TYPE_CHECKING:
     from blindmatch.solvers._incumbent import Incumbent
@@ -23,7 +23,7 @@ _TOLERANCE = 0.03
 
 @solvers.register("faq")
 @dataclasses.dataclass(frozen=True)
-class FAQ:
+class FAQ(Solver):
     """Fast approximate QAP (Vogelstein et al., 2015): Frank-Wolfe on doubly stochastic matrices.
 
     The steps are those of SciPy's `quadratic_assignment`, which knows no linear terms, no sums of

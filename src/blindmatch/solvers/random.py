@@ -8,12 +8,12 @@ import numpy as np
 
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers import require_square, solvers
+from blindmatch.solvers import Solver, require_square, solvers
 
 
 @solvers.register("random")
 @dataclasses.dataclass(frozen=True)
-class Random:
+class Random(Solver):
     """Every permutation is equally likely, unless some pairs are forbidden; proves nothing."""
 
     modules: ClassVar[tuple[str, ...]] = ("blindmatch.qap", "blindmatch.solvers.random")

@@ -5,12 +5,12 @@ from typing import ClassVar
 
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers import solvers
+from blindmatch.solvers import Solver, solvers
 
 
 @solvers.register("tabu")
 @dataclasses.dataclass(frozen=True)
-class Tabu:
+class Tabu(Solver):
     """Many short tabu searches from random permutations and from children of the best results.
 
     Parameters
