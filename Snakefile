@@ -5,10 +5,16 @@
 #   results/datasets/{dataset}/index.h5  classes.h5  draws.h5          rows, names, random halves
 #   results/embeddings/{dataset}/{modality}/{model}.h5
 #   results/kernels/{dataset}/{kernel}/{modality}/{model}.h5           draws x C x C
-#   results/subsets/{dataset}/{metric}/{vision}/{language}/n{size}.h5
-#   results/matchings/{dataset}/{metric}/{solver}/{vision}/{language}/n{size}.parquet
+#   results/subsets/{dataset}/{metric}/{selection}/{vision}/{language}/n{size}.h5
+#   results/matchings/{dataset}/{metric}/{selection}/{solver}/{vision}/{language}/n{size}.parquet
+#   results/matchings/{dataset}/{solver}/{vision}/{language}/all.parquet
+#   results/shuffles/{dataset}/{vision}/{language}.parquet
+#   results/ratios/{dataset}/{model}/{reference}.parquet
+#   results/clusters/{dataset}/{clustering}/{vision}.h5
+#   results/classifications/{dataset}/{metric}/{clustering}/{solver}/{vision}/{language}.parquet
+#   results/ablations/{metric}/{solver}/d{dimension}/n{size}.parquet
 #   results/phases/{metric}/{solver}/d{dimension}/n{size}/noise{noise}.parquet
-#   results/aggregates/{experiment}.parquet  phases/{phase}.parquet
+#   results/aggregates/{section}/{study}.parquet
 #   results/tables/{figure}.csv .tex     results/figures/{figure}.pdf .png
 from snakemake.utils import min_version
 
@@ -43,6 +49,9 @@ include: "rules/embeddings.smk"
 include: "rules/kernels.smk"
 include: "rules/subsets.smk"
 include: "rules/matchings.smk"
+include: "rules/shuffles.smk"
+include: "rules/classifications.smk"
+include: "rules/ablations.smk"
 include: "rules/phases.smk"
 include: "rules/aggregates.smk"
 include: "rules/figures.smk"

@@ -1,19 +1,19 @@
-# Matchings -> one tidy table for each experiment.
+# Files of a study -> one tidy table.
 
 
 rule aggregate:
-    """All rows of an experiment in one table."""
+    """All rows of a study in one table."""
     input:
-        experiment_matchings,
+        study_files,
     output:
-        "results/aggregates/{experiment}.parquet",
+        "results/aggregates/{section}/{study}.parquet",
     log:
-        "logs/aggregate/{experiment}.log",
+        "logs/aggregate/{section}/{study}.log",
     localrule: True
     conda:
         "../envs/match.yaml"
     params:
-        experiment=entry_of("experiments", "experiment"),
-        code=code_digest("blindmatch.matching"),
+        study=study_entry,
+        code=code_digest("blindmatch.aggregates"),
     script:
         "../workflow/scripts/aggregate.py"

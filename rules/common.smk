@@ -6,13 +6,16 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-from blindmatch.config import SLUG, load_config, read_yaml
+from blindmatch.clusterings import clusterings
+from blindmatch.config import load_config, read_yaml, studies_of
 from blindmatch.datasets import loaders
 from blindmatch.errors import BlindmatchError
 from blindmatch.kernels import KERNELS
 from blindmatch.metrics import metrics
 from blindmatch.models import families
+from blindmatch.settings import SLUG
 from blindmatch.solvers import solvers
+from blindmatch.studies import CLUSTERS, KINDS, SECTIONS, SUBSETS, TABLES, demands
 
 # Jobs run the Python that runs Snakemake, also where its environment is not activated. Shell commands
 # find the scripts, and envs/*.yaml the package, below BLINDMATCH_ROOT, whatever the working folder.
@@ -21,24 +24,34 @@ os.environ.update(
     BLINDMATCH_ROOT=str(workflow.basedir),
 )
 
-CONFIG_FILES = "config datasets models metrics solvers experiments phases figures plotting".split()
+CONFIG_FILES = "config datasets models metrics solvers clusterings figures plotting".split()
 
 
 def study_config(overlay):
     """config/*.yaml, then --configfile and --config on top, checked and completed."""
     merged = {}
-    for name in CONFIG_FILES:
+    for name in (*CONFIG_FILES, *SECTIONS):
         update_config(merged, read_yaml(Path(workflow.basedir) / "config" / f"{name}.yaml"))
     for path in workflow.configfiles:
         read_yaml(path)  # refuses a key that stands twice, which Snakemake would not notice
     update_config(merged, overlay)
-    return load_config(merged, loaders=loaders, families=families, metrics=metrics, solvers=solvers)
+    return load_config(
+        merged,
+        loaders=loaders,
+        families=families,
+        metrics=metrics,
+        solvers=solvers,
+        clusterings=clusterings,
+    )
 
 
 try:
     config = study_config(config)
 except BlindmatchError as error:
     raise WorkflowError(f"configuration: {error}") from None
+
+# Section -> name -> the grid of a study.
+STUDIES = {section: studies_of(config, section) for section in SECTIONS}
 
 
 wildcard_constraints:
@@ -48,9 +61,13 @@ wildcard_constraints:
     language=SLUG,
     metric=SLUG,
     solver=SLUG,
-    experiment=SLUG,
-    phase=SLUG,
+    clustering=SLUG,
+    study=SLUG,
     figure=SLUG,
+    section="|".join(SECTIONS),
+    selection="oracle|blind",
     kernel="|".join(KERNELS),
     modality="vision|language",
     size=r"\d+",
+    dimension=r"\d+",
+    noise=r"\d+",

@@ -1,10 +1,10 @@
 # From wildcards to inputs and params: the few functions that rules share.
-from collections import defaultdict
-from itertools import product
+import json
 
 from blindmatch.provenance import code_digest
 from blindmatch.registry import nearest
 from blindmatch.script import canonical
+from blindmatch.solvers import absent
 
 # What all loaders share.
 LOADING = [f"blindmatch.datasets.{name}" for name in ("_loader", "_files", "_tables")]
@@ -16,31 +16,46 @@ EMBEDDING = [
     "blindmatch.models._weights",
 ]
 
+# Whose logic decides which classes are chosen.
+SELECTING = [f"blindmatch.{name}" for name in ("subsets", "metrics", "losses", "kernels")]
+# Whose logic decides what is known about a matching, beside its solver.
+MATCHING = [
+    f"blindmatch.{name}" for name in ("matching", "trust", "qap", "metrics", "losses", "kernels")
+]
 
-def matching_cells(experiment):
-    """(dataset, metric, vision, language, size, solver) of every matching of an experiment."""
-    lists = ("datasets", "metrics", "vision", "language", "sizes", "solvers")
-    return product(*(experiment[name] for name in lists))
-
-
-# The most ranks and draws that any experiment asks of a matching, and of the subsets under it.
-RANKS, DRAWS = defaultdict(lambda: 1), defaultdict(lambda: 1)
-for entry in config["experiments"].values():
-    for *subset, solver in matching_cells(entry):
-        for key in (tuple(subset), (*subset, solver)):
-            RANKS[key] = max(RANKS[key], entry["ranks"])
-            DRAWS[key] = max(DRAWS[key], entry["draws"])
+# What all figures and tables share.
+DRAWING = ["blindmatch.plotting", "blindmatch.trust"] + [
+    f"blindmatch.plotting.{name}" for name in ("_latex", "_notes", "_rows", "_summary", "style")
+]
 
 
-def most(counts):
-    """Params function: the ranks or draws that are asked of a subset or matching file."""
+# What all studies of a section ask of each of their files, of each subset, of each clustering.
+ASKED = {section: demands(STUDIES[section].values()) for section in SECTIONS}
+EXPERIMENTS_OF_SUBSETS = [study for study in STUDIES["experiments"].values() if study.sizes]
+ASKED["subsets"] = demands(EXPERIMENTS_OF_SUBSETS, SUBSETS)
+ASKED["clusters"] = demands(STUDIES["classifications"].values(), CLUSTERS)
 
-    def count(wildcards):
-        names = ("dataset", "metric", "vision", "language")
-        solver = (wildcards.solver,) if hasattr(wildcards, "solver") else ()
-        return counts[(*(getattr(wildcards, name) for name in names), int(wildcards.size), *solver)]
 
-    return count
+def asked(section, *settings):
+    """Params function: what a file must hold, by name; of `settings` only, if there are any."""
+
+    def demand(wildcards, output):
+        if output[0] not in ASKED[section]:
+            raise WorkflowError(f"{output[0]}: none of the configured {section} asks for it")
+        demand = ASKED[section][output[0]]
+        return canonical({name: demand[name] for name in (settings or demand)})
+
+    return demand
+
+
+def metrics_asked(section):
+    """Params function: the metrics that a file must hold, with their settings."""
+
+    def entries(wildcards, output):
+        names = json.loads(asked(section, "metrics")(wildcards, output))["metrics"]
+        return canonical({name: named("metrics", name) for name in names})
+
+    return entries
 
 
 def named(section, slug):
@@ -74,82 +89,91 @@ def code_of(section, wildcard, registry, kind, *modules):
     return digest
 
 
-def kernel_of(modality):
-    """Input function: the kernel file of one side of a matching, as its metric needs it."""
+def kernels_of(modality, metrics_of):
+    """Input function: the kernel files of one side, as the metrics and the solver need them."""
 
-    def path(wildcards):
-        metric = named("metrics", wildcards.metric)["metric"]
+    def paths(wildcards):
+        solver = named("solvers", wildcards.solver) if hasattr(wildcards, "solver") else {}
+        names = {*metrics_of(wildcards), solver.get("metric")} - {None}
+        kernels = {metrics[named("metrics", name)["metric"]].kernel for name in names}
         model = getattr(wildcards, modality)
-        return f"results/kernels/{wildcards.dataset}/{metrics[metric].kernel}/{modality}/{model}.h5"
+        folder = f"results/kernels/{wildcards.dataset}"
+        return [f"{folder}/{kernel}/{modality}/{model}.h5" for kernel in sorted(kernels)]
 
-    return path
-
-
-def experiment_matchings(wildcards):
-    """Input function: every matching of an experiment."""
-    cells = matching_cells(named("experiments", wildcards.experiment))
-    return [
-        f"results/matchings/{dataset}/{metric}/{solver}/{vision}/{language}/n{size}.parquet"
-        for dataset, metric, vision, language, size, solver in cells
-    ]
+    return paths
 
 
-def cells_of(phase):
-    """(metric, solver, dimension, size, noise) of every cell of a phase diagram."""
-    same = [[phase[name]] for name in ("metric", "solver", "dimension")]
-    return product(*same, phase["sizes"], phase["noises"])
+def metric_in_path(wildcards):
+    """The metric of a job that has one."""
+    return [wildcards.metric]
 
 
-def phase_cells(wildcards):
-    """Input function: every cell of a phase diagram."""
-    return [
-        f"results/phases/{metric}/{solver}/d{dimension}/n{size}/noise{noise}.parquet"
-        for metric, solver, dimension, size, noise in cells_of(named("phases", wildcards.phase))
-    ]
+def metrics_of_all(wildcards):
+    """The metrics of a job that matches all classes."""
+    path = "results/matchings/{dataset}/{solver}/{vision}/{language}/all.parquet"
+    return ASKED["experiments"].get(path.format(**wildcards), {"metrics": []})["metrics"]
 
 
-# The most draws that any phase diagram asks of a cell.
-CELL_DRAWS = defaultdict(lambda: 1)
-for entry in config["phases"].values():
-    for cell in cells_of(entry):
-        CELL_DRAWS[cell] = max(CELL_DRAWS[cell], entry["draws"])
+def metric_entry(wildcards):
+    """Params function: the metric in the path, with its settings, as `metrics_asked` gives many."""
+    return canonical({wildcards.metric: named("metrics", wildcards.metric)})
 
 
-def phase_draws(wildcards):
-    """Params function: the draws that are asked of a cell."""
-    numbers = (int(getattr(wildcards, name)) for name in ("dimension", "size", "noise"))
-    return CELL_DRAWS[(wildcards.metric, wildcards.solver, *numbers)]
+def solver_metric(wildcards):
+    """Params function: the settings of the metric that a solver solves for instead of the study's."""
+    name = named("solvers", wildcards.solver)["metric"]
+    return canonical(name and named("metrics", name))
 
 
-def phase_solver(wildcards):
-    """Params function: the solver of a phase diagram."""
-    return canonical(named("solvers", named("phases", wildcards.phase)["solver"]))
+def solver_lacks(wildcards):
+    """Params function: why a solver cannot run here, so that it runs once it can."""
+    return absent(solvers[named("solvers", wildcards.solver)["solver"]]) or "nothing"
+
+
+def study_files(wildcards):
+    """Input function: every file of a study."""
+    if wildcards.study not in STUDIES[wildcards.section]:
+        raise WorkflowError(
+            f"unknown study {wildcards.study!r} of {wildcards.section} in the path of a target"
+            f"{nearest(wildcards.study, STUDIES[wildcards.section])}"
+        )
+    return STUDIES[wildcards.section][wildcards.study].files()
+
+
+def study_entry(wildcards):
+    """Params function: the settings of a study, and the seed that all draws derive from."""
+    return canonical({**config[wildcards.section][wildcards.study], "seed": config["seed"]})
 
 
 def figure_files(figures):
-    """Every file of some figures: the drawing twice, the numbers twice."""
+    """Every file of some figures: the drawing twice, unless it is a table; the numbers twice."""
     return [
         f"results/{file}"
         for figure in figures
         for file in (
-            f"figures/{figure}.pdf",
-            f"figures/{figure}.png",
+            *([] if config["figures"][figure]["kind"] in TABLES else drawings_of(figure)),
             f"tables/{figure}.csv",
             f"tables/{figure}.tex",
         )
     ]
 
 
+def drawings_of(figure):
+    """The drawing of a figure in both formats."""
+    return [f"figures/{figure}.pdf", f"figures/{figure}.png"]
+
+
+def study_of(figure):
+    """The grid that a figure shows."""
+    entry = config["figures"][figure]
+    return STUDIES[KINDS[entry["kind"]]][entry["experiment"]]
+
+
 def embedding_files(figures):
     """Every embedding under some figures."""
-    entries = [config["figures"][figure] for figure in figures]
-    experiments = {entry["experiment"] for entry in entries if entry["kind"] == "scaling"}
+    studies = [study_of(figure) for figure in figures]
     return sorted(
-        f"results/embeddings/{dataset}/{modality}/{model}.h5"
-        for experiment in experiments
-        for dataset in config["experiments"][experiment]["datasets"]
-        for modality in ("vision", "language")
-        for model in config["experiments"][experiment][modality]
+        {file for study in studies for pattern in study.embeddings for file in study.files(pattern)}
     )
 
 
@@ -198,13 +222,12 @@ def figures_of(kind):
 def aggregate_of(wildcards):
     """Input function: the table that a figure shows."""
     figure = config["figures"][wildcards.figure]
-    folder = "aggregates/phases" if figure["kind"] == "phase" else "aggregates"
-    return f"results/{folder}/{figure['experiment']}.parquet"
+    return f"results/aggregates/{KINDS[figure['kind']]}/{figure['experiment']}.parquet"
 
 
-def title_of(wildcards):
-    """Params function: what stands above a figure."""
-    return config["figures"][wildcards.figure]["title"]
+def figure_entry(wildcards):
+    """Params function: what a figure shows, and how."""
+    return canonical(config["figures"][wildcards.figure])
 
 
 def labels_of(form):
@@ -218,7 +241,8 @@ def labels_of(form):
 
 
 def styles_of(wildcards):
-    """Params function: how the models of a figure are drawn."""
-    entry = config["experiments"][config["figures"][wildcards.figure]["experiment"]]
-    shown = (*entry["vision"], *entry["language"], *entry["datasets"], *entry["solvers"])
-    return canonical({name: config["plotting"].get(name) for name in sorted(set(shown))})
+    """Params function: how what a figure shows is drawn."""
+    settings = study_of(wildcards.figure).model_dump().values()
+    lists = [value if isinstance(value, list) else [value] for value in settings]
+    shown = {str(name) for names in lists for name in names}
+    return canonical({name: config["plotting"].get(name) for name in sorted(shown)})

@@ -1,4 +1,4 @@
-# Planted problems -> one table for each size and noise level -> all cells of a phase diagram.
+# Planted problems -> one table for each size and noise level.
 
 
 rule solve_planted:
@@ -9,9 +9,6 @@ rule solve_planted:
         "logs/solve_planted/{metric}/{solver}/d{dimension}/n{size}/noise{noise}.log",
     benchmark:
         "results/benchmarks/solve_planted/{metric}/{solver}/d{dimension}/n{size}/noise{noise}.tsv"
-    wildcard_constraints:
-        dimension=r"\d+",
-        noise=r"\d+",
     conda:
         "../envs/match.yaml"
     resources:
@@ -20,7 +17,7 @@ rule solve_planted:
     params:
         metric=entry_of("metrics", "metric"),
         solver=entry_of("solvers", "solver"),
-        draws=phase_draws,
+        asked=asked("phases", "draws"),
         seed=config["seed"],
         code=code_of(
             "solvers",
@@ -35,26 +32,8 @@ rule solve_planted:
         ),
     shell:
         "python $BLINDMATCH_ROOT/workflow/scripts/solve_planted.py"
-        " --metric {params.metric:q} --solver {params.solver:q}"
+        " --metric {wildcards.metric} --metric-settings {params.metric:q}"
+        " --solver {wildcards.solver} --solver-settings {params.solver:q}"
         " --size {wildcards.size} --noise {wildcards.noise} --dimension {wildcards.dimension}"
-        " --draws {params.draws} --seed {params.seed}"
+        " --asked {params.asked:q} --seed {params.seed}"
         " --output {output:q} 2>&1 | tee {log:q}"
-
-
-rule aggregate_phase:
-    """All cells of a phase diagram in one table."""
-    input:
-        phase_cells,
-    output:
-        "results/aggregates/phases/{phase}.parquet",
-    log:
-        "logs/aggregate_phase/{phase}.log",
-    localrule: True
-    conda:
-        "../envs/match.yaml"
-    params:
-        phase=entry_of("phases", "phase"),
-        solver=phase_solver,
-        code=code_digest("blindmatch.phase"),
-    script:
-        "../workflow/scripts/aggregate_phase.py"

@@ -1,17 +1,18 @@
-# Kernels -> the classes that are most promising, chosen with the true pairing (oracle).
+# Kernels -> the classes that are most promising, with the true pairing (oracle) or without (blind).
 
 
 rule select_subsets:
-    """Ranked subsets of one size with the smallest distortion under the true pairing."""
+    """Ranked subsets of one size with the smallest distortion under a pairing."""
     input:
-        vision=kernel_of("vision"),
-        language=kernel_of("language"),
+        vision=kernels_of("vision", metric_in_path),
+        language=kernels_of("language", metric_in_path),
     output:
-        "results/subsets/{dataset}/{metric}/{vision}/{language}/n{size}.h5",
+        "results/subsets/{dataset}/{metric}/{selection}/{vision}/{language}/n{size}.h5",
     log:
-        "logs/select_subsets/{dataset}/{metric}/{vision}/{language}/n{size}.log",
+        "logs/select_subsets/{dataset}/{metric}/{selection}/{vision}/{language}/n{size}.log",
     benchmark:
-        "results/benchmarks/select_subsets/{dataset}/{metric}/{vision}/{language}/n{size}.tsv"
+        "results/benchmarks/select_subsets/{dataset}/{metric}/{selection}/{vision}/{language}"
+        "/n{size}.tsv"
     conda:
         "../envs/match.yaml"
     threads: 4
@@ -21,13 +22,14 @@ rule select_subsets:
         runtime="75m",
     params:
         metric=entry_of("metrics", "metric"),
-        ranks=most(RANKS),
+        asked=asked("subsets", "ranks"),
         subsets=canonical(config["subsets"]),
         seed=config["seed"],
-        code=code_digest("blindmatch.subsets", "blindmatch.metrics", "blindmatch.losses"),
+        code=code_digest(*SELECTING),
     shell:
         "python $BLINDMATCH_ROOT/workflow/scripts/select_subsets.py"
         " --vision {input.vision:q} --language {input.language:q} --metric {params.metric:q}"
-        " --size {wildcards.size} --ranks {params.ranks} --subsets {params.subsets:q}"
+        " --selection {wildcards.selection} --size {wildcards.size}"
+        " --asked {params.asked:q} --subsets {params.subsets:q}"
         " --seed {params.seed} --threads {threads}"
         " --output {output:q} 2>&1 | tee {log:q}"

@@ -1,193 +1,39 @@
-"""The settings of a study: what `config/*.yaml` may say, checked before anything runs."""
+"""The configuration of a workflow: `config/*.yaml`, checked before anything runs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError
 
 from blindmatch.errors import BlindmatchError
 from blindmatch.registry import Registry, nearest
-
-#: The only names that may stand in a path, beside integers.
-SLUG = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
-
-Slug = Annotated[str, StringConstraints(pattern=rf"^{SLUG}$")]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Size = Annotated[int, Field(ge=2)]
-
-
-class Settings(BaseModel):
-    """A section of the configuration; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(Settings):
-    """A file that a dataset is made of."""
-
-    url: str | None = Field(None, description="Where it is published; null: only by hand.")
-    checksum: str | None = Field(
-        None,
-        description="`sha256:...` or `md5:...` of the file.",
-        pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$",
-    )
-
-
-class DatasetSettings(Settings):
-    """One dataset: where its images come from, what its classes are called, how to prompt."""
-
-    loader: str = Field(description="Registered loader that reads the files.")
-    split: str | None = Field(None, description="Part of the dataset: `test`, `val`, ...")
-    sources: dict[str, Source] = Field(
-        default_factory=dict,
-        description="File name -> where to get it; kept in `resources/datasets/{dataset}/`.",
-    )
-    path: str | None = Field(None, description="The user's own folder or zip file.")
-    classes: int | None = Field(None, ge=2, description="Number of classes, if known beforehand.")
-    class_names: str | list[str] | None = Field(
-        None,
-        description="A list; a text file with a name a line; or a name set of the loader.",
-    )
-    prompts: list[str] = Field(
-        default=["{}"], min_length=1, description="Templates; `{}` is the class name."
-    )
-    embeddings: dict[Slug, str] = Field(
-        default_factory=dict,
-        description="Loader `embeddings`: model slug -> .npy, .npz, .h5 or .parquet file.",
-    )
-    labels: str | None = Field(
-        None, description="Loader `embeddings`: file with a class name or number per vision row."
-    )
-    paired: bool = Field(
-        True,
-        description="Loader `embeddings` without labels: row i of both sides belongs together, so "
-        "accuracy can be told.",
-    )
-
-    @field_validator("prompts")
-    @classmethod
-    def _one_placeholder(cls, prompts: list[str]) -> list[str]:
-        for prompt in prompts:
-            if prompt.count("{}") != 1:
-                raise ValueError(f"{prompt!r} must hold {{}} exactly once")
-        return prompts
-
-
-class ModelSettings(Settings):
-    """One model: what is computed. Labels and colours live in `plotting.yaml`."""
-
-    modality: Literal["vision", "language"]
-    family: str = Field(description="Registered family that loads and runs it.")
-    checkpoint: str | None = Field(None, description="The family's name of the weights.")
-    layer: str | None = Field(
-        None, description="What is read: `logits`, `pre_logits`, `cls`, ...; null: the family's."
-    )
-    resolution: int | None = Field(None, ge=8, description="Pixels a side; null: the checkpoint's.")
-    squash: bool = Field(
-        False,
-        description="Resize the whole image to the square instead of cutting out its centre.",
-    )
-    interpolation: Literal["bilinear", "bicubic"] | None = Field(
-        None, description="Of the resize; null: the checkpoint's."
-    )
-    revision: str | None = Field(None, description="Commit of the model repository.")
-    sha256: str | None = Field(
-        None,
-        pattern=r"^[0-9a-f]{8,64}$",
-        description="sha256 of the weights file, or its first digits (at least 8).",
-    )
-    package: str | None = Field(
-        None, description="Installed distribution that carries the weights: no network needed."
-    )
-    dimension: int | None = Field(None, ge=1, description="Family `random-vectors`: their length.")
-    seed: int | None = Field(None, ge=0, description="Families with random weights or vectors.")
-
-
-class MetricSettings(Settings):
-    """One way to compare two kernels."""
-
-    metric: str = Field(description="Registered metric.")
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
-
-
-class SolverSettings(Settings):
-    """One solver with its options; a variant is one more entry."""
-
-    solver: str = Field(description="Registered solver.")
-    time_limit: Positive | None = Field(None, description="Seconds per problem; null: none.")
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
-
-
-class ExperimentSettings(Settings):
-    """A grid of matchings; every combination of its lists is made."""
-
-    datasets: list[Slug] = Field(min_length=1)
-    vision: list[Slug] = Field(min_length=1)
-    language: list[Slug] = Field(min_length=1)
-    metrics: list[Slug] = Field(min_length=1)
-    solvers: list[Slug] = Field(min_length=1)
-    sizes: list[Size] = Field(min_length=1, description="Numbers of classes N.")
-    ranks: Count = Field(1, description="How many of the best subsets of each size are matched.")
-    draws: Count = Field(1, description="How many random halves of the images are matched.")
-
-
-class PhaseSettings(Settings):
-    """A phase diagram: problems with a known truth, of every size at every noise level."""
-
-    metric: Slug
-    solver: Slug
-    dimension: Count = Field(20, description="Coordinates of a point.")
-    sizes: list[Size] = Field(min_length=1, description="Numbers of points N.")
-    noises: list[Annotated[int, Field(ge=0)]] = Field(
-        min_length=1, description="Per cent of the points' standard deviation."
-    )
-    draws: Count = Field(1, description="Problems of each size and noise.")
-
-
-class FigureSettings(Settings):
-    """A figure with its table, and the experiment or phase diagram it shows."""
-
-    kind: Literal["scaling", "phase"] = Field(description="Which drawing.")
-    experiment: Slug = Field(description="Of kind `phase`: an entry of `phases`.")
-    title: str
-    paper: str | None = Field(None, description="Its number in the paper, for the report.")
-
-
-class EmbeddingSettings(Settings):
-    """How embeddings are computed."""
-
-    precision: Literal["float32", "bfloat16"] = "float32"
-    batch_size: Count | None = Field(None, description="null: 4 on a CPU, 256 on a GPU.")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-
-
-class SubsetSettings(Settings):
-    """How subsets of classes are chosen."""
-
-    time_limit: Positive = Field(3600.0, description="Seconds per subset size.")
-    method: Literal["auto", "gurobi", "local-search"] = Field(
-        "auto", description="`auto`: Gurobi where it is installed and its licence is large enough."
-    )
-
-
-class Style(Settings):
-    """How a model, solver or metric is drawn."""
-
-    label: str
-    color: str | None = None
-    marker: str | None = None
+from blindmatch.settings import (
+    SLUG,
+    ClusteringSettings,
+    Count,
+    DatasetSettings,
+    EmbeddingSettings,
+    MetricSettings,
+    ModelSettings,
+    Settings,
+    Slug,
+    SolverSettings,
+    Style,
+    SubsetSettings,
+)
+from blindmatch.studies import (
+    SECTIONS,
+    AblationSettings,
+    ClassificationSettings,
+    ExperimentSettings,
+    FigureSettings,
+    PhaseSettings,
+    RatioSettings,
+    ShuffleSettings,
+    Study,
+)
 
 
 class Config(Settings):
@@ -204,68 +50,31 @@ class Config(Settings):
     models: dict[Slug, ModelSettings] = Field(default_factory=dict)
     metrics: dict[Slug, MetricSettings] = Field(default_factory=dict)
     solvers: dict[Slug, SolverSettings] = Field(default_factory=dict)
+    clusterings: dict[Slug, ClusteringSettings] = Field(default_factory=dict)
     experiments: dict[Slug, ExperimentSettings] = Field(default_factory=dict)
+    shuffles: dict[Slug, ShuffleSettings] = Field(default_factory=dict)
+    ratios: dict[Slug, RatioSettings] = Field(default_factory=dict)
+    classifications: dict[Slug, ClassificationSettings] = Field(default_factory=dict)
+    ablations: dict[Slug, AblationSettings] = Field(default_factory=dict)
     phases: dict[Slug, PhaseSettings] = Field(default_factory=dict)
     figures: dict[Slug, FigureSettings] = Field(default_factory=dict)
     plotting: dict[Slug, Style] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _references(self) -> "Config":
-        problems = list(_dangling(self))
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
-
-def _dangling(config: Config):
-    for figure in config.build:
-        yield from _missing("build", "figure", figure, config.figures)
-    for slug, figure in config.figures.items():
-        kind = "phase" if figure.kind == "phase" else "experiment"
-        known = config.phases if figure.kind == "phase" else config.experiments
-        yield from _missing(f"figures.{slug}.experiment", kind, figure.experiment, known)
-    for slug, phase in config.phases.items():
-        yield from _missing(f"phases.{slug}.metric", "metric", phase.metric, config.metrics)
-        yield from _missing(f"phases.{slug}.solver", "solver", phase.solver, config.solvers)
-    for slug, experiment in config.experiments.items():
-        where = f"experiments.{slug}"
-        for section in ("datasets", "metrics", "solvers"):
-            for name in getattr(experiment, section):
-                yield from _missing(
-                    f"{where}.{section}", section[:-1], name, getattr(config, section)
-                )
-        for modality in ("vision", "language"):
-            known = {key for key, model in config.models.items() if model.modality == modality}
-            for name in getattr(experiment, modality):
-                yield from _missing(f"{where}.{modality}", f"{modality} model", name, known)
-        yield from _impossible(where, experiment, config)
-
-
-def _missing(where: str, kind: str, name: str, known):
-    if name not in known:
-        yield f"{where}: unknown {kind} {name!r}{nearest(name, known)}"
-
-
-def _impossible(where: str, experiment: ExperimentSettings, config: Config):
-    if experiment.draws > config.draws:
-        yield f"{where}.draws: {experiment.draws} asked for, config key draws keeps {config.draws}"
-    for name in experiment.datasets:
-        dataset = config.datasets.get(name)
-        if dataset is None:
-            continue
-        if dataset.classes is not None and max(experiment.sizes) > dataset.classes:
-            yield (
-                f"{where}.sizes: {max(experiment.sizes)} classes asked for, "
-                f"dataset {name!r} has {dataset.classes}"
-            )
-        for model in (*experiment.vision, *experiment.language):
-            settings = config.models.get(model)
-            if settings is None:
-                continue
-            if settings.family == "precomputed" and model not in dataset.embeddings:
-                yield f"{where}: dataset {name!r} has no embeddings of {model!r}"
-            if dataset.loader == "embeddings" and settings.family != "precomputed":
-                yield f"{where}: dataset {name!r} holds embeddings only, {model!r} needs images"
+#: Setting of a study -> section of the configuration that its names come from.
+_NAMED_IN = {
+    "datasets": "datasets",
+    "vision": "models",
+    "language": "models",
+    "models": "models",
+    "reference": "models",
+    "metric": "metrics",
+    "metrics": "metrics",
+    "solver": "solvers",
+    "solvers": "solvers",
+    "clusterings": "clusterings",
+}
+_MODELS = tuple(setting for setting, section in _NAMED_IN.items() if section == "models")
 
 
 def load_config(
@@ -275,6 +84,7 @@ def load_config(
     families: Registry,
     metrics: Registry,
     solvers: Registry,
+    clusterings: Registry,
 ) -> dict:
     """Check a configuration and fill in its defaults.
 
@@ -282,7 +92,7 @@ def load_config(
     ----------
     raw : mapping
         The merged YAML files.
-    loaders, families, metrics, solvers : Registry
+    loaders, families, metrics, solvers, clusterings : Registry
         What the names in it may refer to.
 
     Returns
@@ -303,11 +113,137 @@ def load_config(
         _check(f"datasets.{slug}", lambda: loaders[dataset.loader])  # noqa: B023
     for slug, model in config.models.items():
         _check(f"models.{slug}", lambda: families[model.family])  # noqa: B023
-    for slug, metric in config.metrics.items():
-        _check(f"metrics.{slug}", lambda: metrics.build(metric.metric, metric.options))  # noqa: B023
-    for slug, solver in config.solvers.items():
-        _check(f"solvers.{slug}", lambda: solvers.build(solver.solver, solver.options))  # noqa: B023
+    for section, registry, kind in (
+        ("metrics", metrics, "metric"),
+        ("solvers", solvers, "solver"),
+        ("clusterings", clusterings, "clustering"),
+    ):
+        for slug, entry in getattr(config, section).items():
+            build = (registry, getattr(entry, kind), entry.options)
+            _check(f"{section}.{slug}", lambda: build[0].build(*build[1:]))  # noqa: B023
+    problems = [*_dangling(config)] or [*_contradictions(config, metrics, solvers)]
+    if problems:
+        raise BlindmatchError("; ".join(problems))
     return config.model_dump(mode="json")
+
+
+def studies_of(config: Config | Mapping, section: str) -> dict[str, Study]:
+    """The studies of one section, from a configuration or from what `load_config` returns."""
+    if isinstance(config, Config):
+        return getattr(config, section)
+    kind = SECTIONS[section]
+    return {slug: kind.model_validate(entry) for slug, entry in config[section].items()}
+
+
+def _dangling(config: Config) -> Iterator[str]:
+    """Names that nothing has."""
+    for figure in config.build:
+        yield from _missing("build", "figure", figure, config.figures)
+    for slug, figure in config.figures.items():
+        known = getattr(config, figure.section)
+        kind = figure.section.removesuffix("s")
+        yield from _missing(f"figures.{slug}.experiment", kind, figure.experiment, known)
+    for slug, solver in config.solvers.items():
+        if solver.metric is not None:
+            yield from _missing(f"solvers.{slug}.metric", "metric", solver.metric, config.metrics)
+    for section in SECTIONS:
+        for slug, study in studies_of(config, section).items():
+            yield from _dangling_in(f"{section}.{slug}", study, config)
+
+
+def _dangling_in(where: str, study: Study, config: Config) -> Iterator[str]:
+    for setting, section in _NAMED_IN.items():
+        known, kind = getattr(config, section), section.removesuffix("s")
+        if section == "models":
+            modality = "language" if setting == "language" else "vision"
+            known = {slug for slug, model in known.items() if model.modality == modality}
+            kind = f"{modality} model"
+        for name in _listed(study, setting):
+            yield from _missing(f"{where}.{setting}", kind, name, known)
+
+
+def _listed(study: Study, *settings: str) -> list[str]:
+    """The names under some settings of a study, of which it may lack some."""
+    values = (getattr(study, setting, []) for setting in settings)
+    return [name for value in values for name in ([value] if isinstance(value, str) else value)]
+
+
+def _missing(where: str, kind: str, name: str, known) -> Iterator[str]:
+    if name not in known:
+        yield f"{where}: unknown {kind} {name!r}{nearest(name, known)}"
+
+
+def _contradictions(config: Config, metrics: Registry, solvers: Registry) -> Iterator[str]:
+    """Settings that are legal each, but not together."""
+    for section in SECTIONS:
+        for slug, study in studies_of(config, section).items():
+            where = f"{section}.{slug}"
+            yield from _too_many(where, study, config)
+            yield from _without_embeddings(where, study, config)
+            yield from _asymmetric(where, study, config, metrics, solvers)
+    for slug, figure in config.figures.items():
+        study = getattr(config, figure.section)[figure.experiment]
+        yield from _unfit(f"figures.{slug}", figure, study, config, solvers)
+
+
+def _too_many(where: str, study: Study, config: Config) -> Iterator[str]:
+    if not isinstance(study, ExperimentSettings | ClassificationSettings):
+        return
+    if study.draws > config.draws:
+        yield f"{where}.draws: {study.draws} asked for, config key draws keeps {config.draws}"
+    largest = max(getattr(study, "sizes", None) or [0])
+    for name in study.datasets:
+        classes = config.datasets[name].classes
+        if classes is not None and largest > classes:
+            yield f"{where}.sizes: {largest} classes asked for, dataset {name!r} has {classes}"
+
+
+def _without_embeddings(where: str, study: Study, config: Config) -> Iterator[str]:
+    models = [name for setting in _MODELS for name in _listed(study, setting)]
+    for name in _listed(study, "datasets"):
+        dataset = config.datasets[name]
+        for model in models:
+            family = config.models[model].family
+            if family == "precomputed" and model not in dataset.embeddings:
+                yield f"{where}: dataset {name!r} has no embeddings of {model!r}"
+            if dataset.loader == "embeddings" and family != "precomputed":
+                yield f"{where}: dataset {name!r} holds embeddings only, {model!r} needs images"
+
+
+def _asymmetric(
+    where: str, study: Study, config: Config, metrics: Registry, solvers: Registry
+) -> Iterator[str]:
+    for solver in _listed(study, "solvers", "solver"):
+        entry = config.solvers[solver]
+        if "asymmetric" not in solvers[entry.solver].refuses:
+            continue
+        for metric in [entry.metric] if entry.metric else _listed(study, "metrics", "metric"):
+            if not metrics[config.metrics[metric].metric].symmetric:
+                yield (
+                    f"{where}: metric {metric!r} compares asymmetric matrices, "
+                    f"solver {solver!r} needs symmetric ones"
+                )
+
+
+def _unfit(
+    where: str, figure: FigureSettings, study: Study, config: Config, solvers: Registry
+) -> Iterator[str]:
+    """A figure that its study cannot fill."""
+    for key in ("metric", "score"):
+        name = getattr(figure, key)
+        if name is not None and name not in _listed(study, "metrics", "metric"):
+            yield f"{where}.{key}: {name!r} is not a metric of {figure.experiment!r}"
+    if figure.kind in ("scaling", "solver-scaling") and study.sizes is None:
+        yield f"{where}: kind {figure.kind!r} expects {figure.experiment!r} to have sizes"
+    if figure.kind == "model-size" and figure.score is None:
+        yield f"{where}.score: kind 'model-size' expects a metric, found none"
+    if figure.kind == "trust" and not study.nulls:
+        yield f"{where}: kind 'trust' expects {figure.experiment!r} to have nulls"
+    for name in figure.bounds:
+        if name not in _listed(study, "solvers", "solver"):
+            yield f"{where}.bounds: {name!r} is not a solver of {figure.experiment!r}"
+        elif config.solvers[name].metric or not solvers[config.solvers[name].solver].bounds:
+            yield f"{where}.bounds: solver {name!r} gives no bounds that could be drawn"
 
 
 def _check(where: str, action) -> None:

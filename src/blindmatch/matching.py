@@ -1,7 +1,7 @@
 """The matching study: prototypes -> kernels -> problem -> matching -> rows of a table."""
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -10,8 +10,9 @@ from blindmatch.metrics import Metric, metrics
 from blindmatch.progress import Report
 from blindmatch.prototypes import normalise
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers import Solver, solve
-from blindmatch.storage import check_embeddings, read_table
+from blindmatch.solvers import Solver, Unavailable, solve
+from blindmatch.storage import check_embeddings
+from blindmatch.trust import margins, null_costs, significance
 
 
 def match(
@@ -89,101 +90,183 @@ def compared_kernels(
     return kernels[0], kernels[1]
 
 
-def match_subsets(
-    vision: np.ndarray,
-    language: np.ndarray,
-    subsets: np.ndarray,
+def match_draws(
+    vision: Mapping[str, np.ndarray],
+    language: Mapping[str, np.ndarray],
     *,
-    metric: Metric,
+    metrics: Mapping[str, Metric],
     solver: Solver,
     seeds: np.ndarray,
+    subsets: tuple[np.ndarray, np.ndarray] | None = None,
+    solver_metric: Metric | None = None,
     paired: bool = True,
     time_limit: float | None = None,
+    nulls: int = 0,
     report: Report | None = None,
 ) -> Iterator[dict]:
-    """One row for each subset (rank) and draw.
+    """One row for each metric, subset (rank) and draw.
 
     Parameters
     ----------
-    vision : np.ndarray, shape (draws, C, C)
-        Raw kernels of the draws.
-    language : np.ndarray, shape (C, C)
-    subsets : np.ndarray, shape (ranks, N)
-        Classes of each rank.
-    metric, solver
-        Instances from the registries.
+    vision : mapping
+        Name of a kernel -> raw kernels of the draws, shape (draws, C, C).
+    language : mapping
+        Name of a kernel -> raw kernel, shape (C, C).
+    metrics : mapping
+        Slug -> instance.
+    solver : Solver
     seeds : np.ndarray, shape (draws,)
         Seed of each draw; the solver's too.
+    subsets : tuple of two np.ndarray, shape (ranks, N) each, optional
+        Vision and language classes of each rank; None: all classes.
+    solver_metric : Metric, optional
+        The metric whose problem is solved; None: the one that evaluates.
     paired : bool
         Whether class i is the same on both sides, so that accuracy can be told.
     time_limit : float, optional
         Seconds per problem.
+    nulls : int
+        Problems without common structure that each matching is compared with; with any, margins
+        are computed, too (`blindmatch.trust`).
     report : callable, optional
 
     Yields
     ------
     dict
-        rank, draw, seed, classes, permutation, cost, bound, gap, optimal, status, seconds,
-        iterations, reported_cost (in the metric's unit); accuracy, true_cost and
-        reported_true_cost, NaN where the pairing is unknown.
+        metric, rank, draw, seed, classes, language_classes; permutation, cost, bound, gap, optimal,
+        status, seconds, building, iterations; reported_cost and reported_bound in the metric's
+        unit; accuracy, true_cost and reported_true_cost, NaN where the pairing is unknown or leads
+        out of the subset; margins, null_costs, z, p_value, empty or NaN without nulls. Where the
+        solver cannot run, status says why and numbers are NaN.
     """
-    for rank, classes in enumerate(subsets):
-        for draw, seed in enumerate(seeds):
-            problem = QAP.from_metric(metric, *metric.pair(vision[draw], language, classes))
-            # A shuffled language side: no solver can profit from the true order of the classes.
-            order = np.random.default_rng([int(seed), rank]).permutation(len(classes))
-            shuffled = QAP(problem.A, problem.B[np.ix_(order, order)], constant=problem.constant)
-            found = solver.solve(shuffled, seed=int(seed), time_limit=time_limit, progress=report)
-            permutation = order[found.permutation]
-            truth = np.arange(len(classes))
-            true_cost = problem.cost(truth) if paired else float("nan")
-            yield {
-                "rank": rank,
-                "draw": draw,
-                "seed": int(seed),
-                "classes": classes.tolist(),
-                "permutation": permutation.tolist(),
-                "accuracy": float(np.mean(permutation == truth)) if paired else float("nan"),
-                "cost": found.cost,
-                "bound": found.bound,
-                "gap": found.gap,
-                "optimal": found.optimal,
-                "status": found.status,
-                "seconds": found.seconds,
-                "iterations": found.iterations,
-                "true_cost": true_cost,
-                "reported_cost": metric.reported(found.cost, len(classes)),
-                "reported_true_cost": metric.reported(true_cost, len(classes)),
-            }
+    everything = np.arange(len(next(iter(language.values()))))[None]
+    vision_classes, language_classes = subsets or (everything, everything)
+    for slug, metric in metrics.items():
+        for rank, (rows, columns) in enumerate(zip(vision_classes, language_classes, strict=True)):
+            facing = _facing(rows, columns, everything.size)
+            for draw, seed in enumerate(map(int, seeds)):
+
+                def pair(metric, draw=draw, rows=rows, facing=facing):
+                    kernel = language[metric.kernel][np.ix_(facing, facing)]
+                    return metric.pair(vision[metric.kernel][draw], kernel, rows)
+
+                finished = pair(metric)
+                problem = solved = QAP.from_metric(metric, *finished)
+                if solver_metric is not None:
+                    solved = QAP.from_metric(solver_metric, *pair(solver_metric))
+                try:
+                    found = _solve_blindly(solver, solved, seed, rank, time_limit, report)
+                except Unavailable as reason:
+                    found = _skipped(f"skipped: {reason}", report)
+                if solver_metric is not None and len(found.permutation):
+                    found = _evaluated(found, problem)
+                row = {"metric": slug, "rank": rank, "draw": draw, "seed": seed}
+                row |= _result(found, problem, metric, rows, columns, paired)
+                raw = vision[metric.kernel][draw][np.ix_(rows, rows)]
+                same = solver if solver_metric is None else None
+                row |= _trust(
+                    found, problem, raw, finished[1], metric, same, nulls, seed, time_limit
+                )
+                yield row
 
 
-def gather(paths: Iterable[str], *, ranks: int, draws: int) -> list[dict]:
-    """Rows of many matching files in one list, each with the names from its path.
+def _facing(rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
+    """An order of all language classes in which number rows[i] is columns[i], shape (C,)."""
+    facing = np.empty(size, dtype=np.int64)
+    facing[rows] = columns
+    everything = np.arange(size)
+    facing[np.setdiff1d(everything, rows)] = np.setdiff1d(everything, columns)
+    return facing
 
-    Parameters
-    ----------
-    paths : iterable of str
-        ``.../{metric}/{solver}/{vision}/{language}/n{size}.parquet``
-    ranks, draws : int
-        Rows of higher ranks or draws, made for another experiment, are left out.
 
-    Raises
-    ------
-    BlindmatchError
-        If a file is missing or damaged.
-    """
-    gathered = []
-    for path in paths:
-        rows, metadata = read_table(path)
-        dataset, metric, solver, vision, language, size = Path(path).with_suffix("").parts[-6:]
-        names = {
-            "dataset": dataset,
-            "metric": metric,
-            "solver": solver,
-            "vision": vision,
-            "language": language,
-            "size": int(size.removeprefix("n")),
-            "selection": metadata["selection"],
-        }
-        gathered += [names | row for row in rows if row["rank"] < ranks and row["draw"] < draws]
-    return gathered
+def _solve_blindly(
+    solver: Solver,
+    problem: QAP,
+    seed: int,
+    rank: int,
+    time_limit: float | None,
+    report: Report | None,
+) -> Matching:
+    """Solve with the language side shuffled: no solver can profit from the order of the classes."""
+    order = np.random.default_rng([seed, rank]).permutation(problem.size)
+    shuffled = QAP(problem.A, problem.B[np.ix_(order, order)], constant=problem.constant)
+    found = solver.solve(shuffled, seed=seed, time_limit=time_limit, progress=report)
+    return dataclasses.replace(found, permutation=order[found.permutation])
+
+
+def _skipped(reason: str, report: Report | None) -> Matching:
+    if report is not None:
+        report(reason)
+    nothing, nan = np.zeros(0, dtype=np.int64), float("nan")
+    return Matching(nothing, nan, nan, optimal=False, status=reason, seconds=nan, iterations=0)
+
+
+def _evaluated(found: Matching, problem: QAP) -> Matching:
+    """A matching for another problem than that it was found for, which says nothing on bounds."""
+    cost = problem.cost(found.permutation)
+    return dataclasses.replace(found, cost=cost, bound=-np.inf, optimal=False, status="heuristic")
+
+
+def _result(
+    found: Matching,
+    problem: QAP,
+    metric: Metric,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    paired: bool,
+) -> dict:
+    """What a matching is, what it costs, and how much of it is right."""
+    accuracy = true_cost = float("nan")
+    if paired and len(found.permutation):
+        accuracy = float(np.mean(rows == columns[found.permutation]))
+    if paired and np.array_equal(np.sort(rows), np.sort(columns)):
+        where = np.argsort(columns)
+        true_cost = problem.cost(where[np.searchsorted(columns, rows, sorter=where)])
+    size = len(rows)
+    return {
+        "classes": rows.tolist(),
+        "language_classes": columns.tolist(),
+        "permutation": found.permutation.tolist(),
+        "accuracy": accuracy,
+        "cost": found.cost,
+        "bound": found.bound,
+        "gap": found.gap,
+        "optimal": found.optimal,
+        "status": found.status,
+        "seconds": found.seconds,
+        "building": found.building,
+        "iterations": found.iterations,
+        "true_cost": true_cost,
+        "reported_cost": metric.reported(found.cost, size),
+        "reported_bound": metric.reported(found.bound, size),
+        "reported_true_cost": metric.reported(true_cost, size),
+    }
+
+
+def _trust(
+    found: Matching,
+    problem: QAP,
+    vision: np.ndarray,
+    language: np.ndarray,
+    metric: Metric,
+    solver: Solver | None,
+    nulls: int,
+    seed: int,
+    time_limit: float | None,
+) -> dict:
+    """What tells without labels whether a matching deserves belief; nothing without nulls."""
+    if not nulls or not len(found.permutation):
+        return {"margins": [], "null_costs": [], "z": float("nan"), "p_value": float("nan")}
+    same = {"metric": metric, "seed": seed, "time_limit": time_limit}
+    forbids = solver is not None and "forbidden" not in solver.refuses
+    moved = margins(problem, found.permutation, solver=solver if forbids else None, **same)
+    costs = np.zeros(0)
+    if solver is not None:
+        costs = null_costs(vision, language, solver=solver, count=nulls, **same)
+    z, p_value = significance(metric.reported(found.cost, problem.size), costs)
+    return {
+        "margins": moved.tolist(),
+        "null_costs": costs.tolist(),
+        "z": z,
+        "p_value": p_value,
+    }

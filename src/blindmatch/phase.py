@@ -4,8 +4,7 @@ A cloud of Gaussian points and its noisy copy, each seen through its kernel only
 and noise decide whether the optimum can be proved, and whether it is the truth at all.
 """
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from blindmatch.metrics import Metric
 from blindmatch.progress import Report
 from blindmatch.qap import QAP
 from blindmatch.solvers import Solver
-from blindmatch.storage import read_table
 
 #: Share of the truth's cost by which a matching must be cheaper to count as better than the truth.
 _CHEAPER = 1e-9
@@ -119,26 +117,3 @@ def solve_planted(
             "truth_found": bool((found.permutation == truth).all()),
             "truth_beaten": bool(found.cost < true_cost - margin),
         }
-
-
-def gather_phases(paths: Iterable[str | Path], *, draws: int) -> list[dict]:
-    """Rows of many cells of a phase diagram in one list, each with its size and noise.
-
-    Parameters
-    ----------
-    paths : iterable of path-like
-        ``.../n{size}/noise{noise}.parquet``
-    draws : int
-        Rows of higher draws, made for another diagram, are left out.
-
-    Raises
-    ------
-    BlindmatchError
-        If a file is missing or damaged.
-    """
-    gathered = []
-    for path in paths:
-        size, noise = Path(path).with_suffix("").parts[-2:]
-        cell = {"size": int(size.removeprefix("n")), "noise": int(noise.removeprefix("noise"))}
-        gathered += [cell | row for row in read_table(path)[0] if row["draw"] < draws]
-    return gathered

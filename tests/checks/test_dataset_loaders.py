@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blindmatch.config import DatasetSettings, Source
 from blindmatch.datasets import loaders, open_dataset
 from blindmatch.datasets._loader import data_lines
 from blindmatch.errors import BlindmatchError
 from blindmatch.provenance import file_digest
+from blindmatch.settings import DatasetSettings, Source
 from tests import datafiles
 
 

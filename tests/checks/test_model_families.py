@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from blindmatch.config import ModelSettings, Style, read_yaml
+from blindmatch.config import read_yaml
 from blindmatch.errors import BlindmatchError
 from blindmatch.models import families
+from blindmatch.settings import ModelSettings, Style
 
 CONFIG = Path(__file__).parents[2] / "config"
 MODELS = {

@@ -6,18 +6,27 @@ import jsonschema
 import pytest
 import yaml
 
-from blindmatch.config import SLUG, json_schema, load_config, read_yaml
+from blindmatch.clusterings import clusterings
+from blindmatch.config import json_schema, load_config, read_yaml
 from blindmatch.datasets import loaders
 from blindmatch.errors import BlindmatchError
 from blindmatch.metrics import metrics
 from blindmatch.models import families
+from blindmatch.settings import SLUG
 from blindmatch.solvers import solvers
 
 ROOT = Path(__file__).parents[2]
 
 
 def load(raw):
-    return load_config(raw, loaders=loaders, families=families, metrics=metrics, solvers=solvers)
+    return load_config(
+        raw,
+        loaders=loaders,
+        families=families,
+        metrics=metrics,
+        solvers=solvers,
+        clusterings=clusterings,
+    )
 
 
 @pytest.fixture
@@ -37,7 +46,7 @@ def raw():
             "pixels": {"modality": "vision", "family": "pixels"},
         },
         "metrics": {"gw": {"metric": "gw"}},
-        "solvers": {"random": {"solver": "random"}},
+        "solvers": {"random": {"solver": "random"}, "exact": {"solver": "brute-force"}},
         "experiments": {
             "trial": {
                 "datasets": ["mine"],
@@ -127,6 +136,52 @@ def test_defaults_are_filled_in_and_values_stay_plain(raw):
             r"datasets\.toys\.prompts: 'a photo' must hold \{\} exactly once",
         ),
         (lambda c: c["solvers"]["random"].update(time_limit=0), r"solvers\.random\.time_limit"),
+        (
+            lambda c: c["solvers"]["random"].update(metric="gv"),
+            r"solvers\.random\.metric: unknown metric 'gv'",
+        ),
+        (
+            lambda c: c["figures"]["trial"].update(kind="scalling"),
+            r"figures\.trial\.kind: found 'scalling'",
+        ),
+        (
+            lambda c: c["figures"]["trial"].update(kind="solver-scaling", bounds=["random"]),
+            r"figures\.trial\.bounds: solver 'random' gives no bounds that could be drawn",
+        ),
+        (
+            lambda c: c["figures"]["trial"].update(kind="solver-scaling", bounds=["exact"]),
+            r"figures\.trial\.bounds: 'exact' is not a solver of 'trial'",
+        ),
+        (
+            lambda c: c["experiments"]["trial"].update(sizes=None),
+            r"figures\.trial: kind 'scaling' expects 'trial' to have sizes",
+        ),
+        (
+            lambda c: c["figures"]["trial"].update(kind="trust"),
+            r"figures\.trial: kind 'trust' expects 'trial' to have nulls",
+        ),
+        (
+            lambda c: c["figures"]["trial"].update(kind="model-size"),
+            r"figures\.trial\.score: kind 'model-size' expects a metric, found none",
+        ),
+        (
+            lambda c: c["figures"]["trial"].update(kind="heat-map", metric="cka"),
+            r"figures\.trial\.metric: 'cka' is not a metric of 'trial'",
+        ),
+        (
+            lambda c: c["figures"]["trial"].update(kind="shuffling"),
+            r"figures\.trial\.experiment: unknown shuffle 'trial'",
+        ),
+        (
+            lambda c: c["experiments"]["trial"].update(selections=["best"]),
+            r"experiments\.trial\.selections\.0: found 'best'",
+        ),
+        (
+            lambda c: c.update(
+                ratios={"r": {"datasets": ["mine"], "models": ["pixel"], "reference": "my-vision"}}
+            ),
+            r"ratios\.r\.models: unknown vision model 'pixel' \(did you mean 'pixels'\?\)",
+        ),
     ],
 )
 def test_a_mistake_is_answered_with_the_key_and_what_was_expected(raw, change, message):

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blindmatch.config import DatasetSettings, Source, read_yaml
+from blindmatch.config import read_yaml
 from blindmatch.datasets import Index, open_dataset
 from blindmatch.datasets._loader import check_index, data_lines
 from blindmatch.datasets.emoji import _folders
 from blindmatch.datasets.image_folder import imagenet_names
 from blindmatch.errors import BlindmatchError
 from blindmatch.provenance import file_digest
+from blindmatch.settings import DatasetSettings, Source
 from tests import datafiles
 
 ROOT = Path(__file__).parents[2]

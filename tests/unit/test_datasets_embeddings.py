@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from blindmatch.config import DatasetSettings
 from blindmatch.datasets import open_dataset
 from blindmatch.errors import BlindmatchError
+from blindmatch.settings import DatasetSettings
 from tests.datafiles import write_embeddings
 
 SUFFIXES = [".npy", ".npz", ".h5", ".parquet"]

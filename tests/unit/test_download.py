@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from blindmatch.config import Source
 from blindmatch.datasets.download import fetch, verify
 from blindmatch.errors import BlindmatchError
+from blindmatch.settings import Source
 
 BODY = bytes(range(256)) * 12_000  # 3 MB
 CHECKSUM = "sha256:" + hashlib.sha256(BODY).hexdigest()

@@ -7,9 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from blindmatch.config import DatasetSettings
 from blindmatch.datasets import open_dataset
 from blindmatch.errors import BlindmatchError
+from blindmatch.settings import DatasetSettings
 from tests import datafiles
 
 NAMES = ["polar_bear", "red-fox", "wolf"]

@@ -3,26 +3,33 @@ import pytest
 
 import blindmatch
 from blindmatch.errors import BlindmatchError
-from blindmatch.kernels import euclidean
-from blindmatch.matching import compared_kernels, gather, match, match_subsets
+from blindmatch.kernels import euclidean, inner_product
+from blindmatch.matching import compared_kernels, match, match_draws
 from blindmatch.metrics import metrics
-from blindmatch.solvers import solvers
-from blindmatch.storage import write_table
+from blindmatch.solvers import Solver, Unavailable, solvers
 
 POINTS = np.random.default_rng(0).normal(size=(8, 5))
 
 
-def rows_of(solver="brute-force", paired=True, draws=2):
+RANKS = np.array([[0, 1, 2, 3, 4, 5, 6, 7], [7, 6, 5, 4, 3, 2, 1, 0]])
+
+
+def rows_of(solver="brute-force", names=("gw",), subsets=(RANKS, RANKS), **options):
     noisy = [POINTS + 0.01 * np.random.default_rng(draw).normal(size=(8, 5)) for draw in (1, 2)]
+    language = POINTS @ np.random.default_rng(3).normal(size=(5, 5))
+    kernels = {"euclidean": euclidean, "inner-product": inner_product}
     return list(
-        match_subsets(
-            np.stack([euclidean(points) for points in noisy[:draws]]),
-            euclidean(POINTS @ np.random.default_rng(3).normal(size=(5, 5))),
-            np.array([[0, 1, 2, 3, 4, 5, 6, 7], [7, 6, 5, 4, 3, 2, 1, 0]]),
-            metric=metrics.build("gw", {}),
-            solver=solvers.build(solver, {}),
-            seeds=np.array([11, 12][:draws]),
-            paired=paired,
+        match_draws(
+            {
+                name: np.stack([kernel(points) for points in noisy])
+                for name, kernel in kernels.items()
+            },
+            {name: kernel(language) for name, kernel in kernels.items()},
+            metrics={name: metrics.build(name, {}) for name in names},
+            solver=solvers.build(solver, {}) if isinstance(solver, str) else solver,
+            seeds=np.array([11, 12]),
+            subsets=subsets,
+            **options,
         )
     )
 
@@ -96,6 +103,72 @@ def test_accuracy_is_unknown_where_the_pairing_is():
     assert all(np.isnan(row["accuracy"]) for row in rows_of(paired=False))
 
 
+def test_without_subsets_all_classes_are_matched_by_every_metric():
+    rows = rows_of(names=("gw", "cka"), subsets=None)
+    assert [(row["metric"], row["rank"], row["draw"]) for row in rows] == [
+        ("gw", 0, 0),
+        ("gw", 0, 1),
+        ("cka", 0, 0),
+        ("cka", 0, 1),
+    ]
+    assert all(row["classes"] == list(range(8)) for row in rows)
+
+
+def test_subsets_of_both_sides_may_differ():
+    rows, columns = np.array([[0, 1, 2, 3]]), np.array([[3, 5, 1, 0]])
+    for row in rows_of(subsets=(rows, columns)):
+        found = [row["language_classes"][j] for j in row["permutation"]]
+        assert row["accuracy"] == np.mean(np.array(found) == row["classes"])
+        assert row["accuracy"] <= 0.75
+        assert np.isnan(row["true_cost"])
+
+
+def test_the_order_of_the_language_side_changes_nothing():
+    same = rows_of(subsets=(RANKS[:1], RANKS[1:]))
+    for row, plain in zip(same, rows_of(subsets=(RANKS[:1], RANKS[:1])), strict=True):
+        assert row["cost"] == pytest.approx(plain["cost"])
+        assert row["true_cost"] == pytest.approx(plain["true_cost"])
+        assert [row["language_classes"][j] for j in row["permutation"]] == plain["permutation"]
+
+
+def test_a_solver_may_solve_the_problem_of_another_metric():
+    own = rows_of(solver_metric=metrics.build("cka", {}))
+    for row, plain in zip(own, rows_of(), strict=True):
+        assert row["reported_true_cost"] == plain["reported_true_cost"]
+        assert row["cost"] >= plain["cost"] - 1e-9
+        assert (row["bound"], row["optimal"]) == (-np.inf, False)
+
+
+def test_trust_is_told_where_it_is_asked_for():
+    for row in rows_of(nulls=5):
+        assert len(row["margins"]) == 8
+        assert min(row["margins"]) > 0
+        assert len(row["null_costs"]) == 5
+        as_cheap = sum(cost <= row["reported_cost"] for cost in row["null_costs"])
+        assert row["p_value"] == pytest.approx((1 + as_cheap) / 6)
+        mean, deviation = np.mean(row["null_costs"]), np.std(row["null_costs"], ddof=1)
+        assert row["z"] == pytest.approx((mean - row["reported_cost"]) / deviation)
+    for row in rows_of():
+        assert row["margins"] == row["null_costs"] == []
+        assert np.isnan(row["z"])
+        assert np.isnan(row["p_value"])
+
+
+class Absent(Solver):
+    def solve(self, problem, **options):
+        raise Unavailable("its licence is on holiday")
+
+
+def test_a_solver_that_cannot_run_says_so_in_its_rows():
+    said = []
+    rows = rows_of(Absent(), report=said.append)
+    assert len(rows) == 4
+    assert {row["status"] for row in rows} == {"skipped: its licence is on holiday"}
+    assert all(np.isnan(row["cost"]) and np.isnan(row["accuracy"]) for row in rows)
+    assert all(row["permutation"] == [] for row in rows)
+    assert said == ["skipped: its licence is on holiday"] * 4
+
+
 @pytest.mark.parametrize(
     ("vision", "language", "message"),
     [
@@ -108,17 +181,3 @@ def test_accuracy_is_unknown_where_the_pairing_is():
 def test_embeddings_that_cannot_be_matched_are_refused(vision, language, message):
     with pytest.raises(BlindmatchError, match=message):
         blindmatch.match(vision, language, solver="brute-force")
-
-
-def test_gathered_rows_carry_the_names_of_their_path(tmp_path):
-    path = tmp_path / "results/matchings/toys/gw/exact/pixels/words/n8.parquet"
-    write_table(path, rows_of(), {"selection": "oracle"})
-    rows = gather([str(path)], ranks=1, draws=1)
-    assert len(rows) == 1
-    assert {key: rows[0][key] for key in ("dataset", "metric", "solver", "vision")} == {
-        "dataset": "toys",
-        "metric": "gw",
-        "solver": "exact",
-        "vision": "pixels",
-    }
-    assert (rows[0]["language"], rows[0]["size"], rows[0]["selection"]) == ("words", 8, "oracle")

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from blindmatch.config import ModelSettings
 from blindmatch.errors import BlindmatchError
 from blindmatch.models import _weights, families
+from blindmatch.settings import ModelSettings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 #: Nobody listens there.

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from blindmatch.config import ModelSettings
 from blindmatch.errors import BlindmatchError
 from blindmatch.models import families
+from blindmatch.settings import ModelSettings
 
 
 def vision(family: str, *, pretrained: bool = False, **options):

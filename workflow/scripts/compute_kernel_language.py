@@ -19,12 +19,18 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     described = {"dataset": arguments.dataset, "modality": "language", "model": arguments.model}
     with one_sentence():
-        embeddings = open_embeddings(arguments.embeddings, **described).arrays["embeddings"]
+        cache = open_embeddings(arguments.embeddings, **described)
         classes = read_cache(arguments.classes, "classes", dataset=arguments.dataset).arrays
-        means = class_means(embeddings, classes["labels"], len(classes["class_names"]))
+        means = class_means(
+            cache.arrays["embeddings"], classes["labels"], len(classes["class_names"])
+        )
         write_cache(
             arguments.output,
             "kernels",
             {"all": KERNELS[arguments.kernel](means)},
-            {**described, "kernel": arguments.kernel},
+            {
+                **described,
+                "kernel": arguments.kernel,
+                "parameters": cache.attributes.get("parameters"),
+            },
         )

@@ -22,7 +22,8 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     described = {"dataset": arguments.dataset, "modality": "vision", "model": arguments.model}
     with one_sentence():
-        embeddings = open_embeddings(arguments.embeddings, **described).arrays["embeddings"]
+        cache = open_embeddings(arguments.embeddings, **described)
+        embeddings = cache.arrays["embeddings"]
         index = read_cache(arguments.index, "index", dataset=arguments.dataset)
         draws = read_cache(arguments.draws, "draws", dataset=arguments.dataset)
         labels = index.arrays["labels"]
@@ -42,6 +43,7 @@ if __name__ == "__main__":
             {
                 **described,
                 "kernel": arguments.kernel,
+                "parameters": cache.attributes.get("parameters"),
                 "halves": draws.attributes["halves"],
                 "paired": index.attributes["paired"],
             },

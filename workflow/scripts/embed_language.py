@@ -2,12 +2,12 @@
 
 import argparse
 
-from blindmatch.config import DatasetSettings, ModelSettings
 from blindmatch.datasets import open_dataset
 from blindmatch.embed import embed_texts, store_precomputed
 from blindmatch.models import families
 from blindmatch.provenance import file_digest
 from blindmatch.script import one_sentence, settings
+from blindmatch.settings import DatasetSettings, ModelSettings
 from blindmatch.storage import read_cache
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -4,10 +4,10 @@ import argparse
 
 import numpy as np
 
-from blindmatch.config import DatasetSettings
 from blindmatch.datasets import open_dataset
 from blindmatch.progress import say
 from blindmatch.script import one_sentence, settings
+from blindmatch.settings import DatasetSettings
 from blindmatch.storage import write_cache
 
 parser = argparse.ArgumentParser(description=__doc__)

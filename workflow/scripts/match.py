@@ -1,54 +1,66 @@
-"""Match the classes of each subset and draw, blindly."""
+"""Match the classes of each metric, subset and draw, blindly."""
 
 import argparse
 
-from blindmatch.config import MetricSettings, SolverSettings
-from blindmatch.matching import match_subsets
+from blindmatch.matching import match_draws
 from blindmatch.metrics import metrics
 from blindmatch.progress import Progress, say
 from blindmatch.script import one_sentence, settings
+from blindmatch.settings import MetricSettings, SolverSettings
 from blindmatch.solvers import solvers
 from blindmatch.storage import read_cache, write_table
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--vision", required=True)
-parser.add_argument("--language", required=True)
-parser.add_argument("--subsets", required=True)
-parser.add_argument("--metric", type=settings(MetricSettings), required=True)
-parser.add_argument("--solver", type=settings(SolverSettings), required=True)
-parser.add_argument("--ranks", type=int, required=True)
-parser.add_argument("--draws", type=int, required=True)
+parser.add_argument("--vision", nargs="+", required=True)
+parser.add_argument("--language", nargs="+", required=True)
+parser.add_argument("--subsets")
+parser.add_argument("--metrics", type=settings(dict[str, MetricSettings]), required=True)
+parser.add_argument("--solver", required=True)
+parser.add_argument("--solver-settings", type=settings(SolverSettings), required=True)
+parser.add_argument("--solver-metric", type=settings(MetricSettings | None), required=True)
+parser.add_argument("--asked", type=settings(dict[str, int]), required=True)
 parser.add_argument("--output", required=True)
+
+
+def build(entry):
+    """The metric of a config entry; None stays None."""
+    return entry and metrics.build(entry.metric, entry.options)
+
 
 if __name__ == "__main__":
     arguments = parser.parse_args()
     with one_sentence():
-        metric = metrics.build(arguments.metric.metric, arguments.metric.options)
-        vision = read_cache(arguments.vision, "kernels", modality="vision", kernel=metric.kernel)
-        same = {"dataset": vision.attributes["dataset"]}
-        language = read_cache(
-            arguments.language, "kernels", modality="language", kernel=metric.kernel, **same
-        )
-        subsets = read_cache(
-            arguments.subsets,
-            "subsets",
-            vision=vision.attributes["model"],
-            language=language.attributes["model"],
-            **same,
-        )
-        classes = subsets.arrays["classes"][: arguments.ranks]
-        seeds = vision.arrays["seeds"][: arguments.draws]
-        progress = Progress("matched", "problems", len(classes) * len(seeds))
+        vision = [read_cache(path, "kernels", modality="vision") for path in arguments.vision]
+        about = vision[0].attributes
+        same = {"dataset": about["dataset"]}
+        language = [
+            read_cache(path, "kernels", modality="language", **same) for path in arguments.language
+        ]
+        models = {"vision": about["model"], "language": language[0].attributes["model"]}
+        size, selection, subsets = len(language[0].arrays["all"]), "none", None
+        if arguments.subsets is not None:
+            chosen = read_cache(arguments.subsets, "subsets", **models, **same)
+            names = ("classes", "language_classes")
+            subsets = tuple(chosen.arrays[name][: arguments.asked["ranks"]] for name in names)
+            if subsets[0].shape[1] < size:
+                size, selection = subsets[0].shape[1], chosen.attributes["selection"]
+        seeds = vision[0].arrays["seeds"][: arguments.asked["draws"]]
+        ranks = 1 if subsets is None else len(subsets[0])
+        progress = Progress("matched", "problems", len(arguments.metrics) * ranks * len(seeds))
         rows = []
-        for row in match_subsets(
-            vision.arrays["draws"],
-            language.arrays["all"],
-            classes,
-            metric=metric,
-            solver=solvers.build(arguments.solver.solver, arguments.solver.options),
+        for row in match_draws(
+            {cache.attributes["kernel"]: cache.arrays["draws"] for cache in vision},
+            {cache.attributes["kernel"]: cache.arrays["all"] for cache in language},
+            metrics={slug: build(entry) for slug, entry in arguments.metrics.items()},
+            solver=solvers.build(
+                arguments.solver_settings.solver, arguments.solver_settings.options
+            ),
             seeds=seeds,
-            paired=vision.attributes["paired"],
-            time_limit=arguments.solver.time_limit,
+            subsets=subsets,
+            solver_metric=build(arguments.solver_metric),
+            paired=about["paired"],
+            time_limit=arguments.solver_settings.time_limit,
+            nulls=arguments.asked["nulls"],
             report=say,
         ):
             rows.append(row)
@@ -57,12 +69,18 @@ if __name__ == "__main__":
             arguments.output,
             rows,
             {
-                **same,
-                "vision": vision.attributes["model"],
-                "language": language.attributes["model"],
-                "selection": "oracle" if classes.shape[1] < len(language.arrays["all"]) else "none",
-                "metric": arguments.metric.model_dump(),
-                "solver": arguments.solver.model_dump(),
-                "halves": vision.attributes["halves"],
+                "names": {
+                    **same,
+                    **models,
+                    "solver": arguments.solver,
+                    "size": size,
+                    "selection": selection,
+                    "time_limit": arguments.solver_settings.time_limit,
+                    "vision_parameters": about.get("parameters"),
+                    "language_parameters": language[0].attributes.get("parameters"),
+                },
+                "metrics": {slug: entry.model_dump() for slug, entry in arguments.metrics.items()},
+                "solver": arguments.solver_settings.model_dump(),
+                "halves": about["halves"],
             },
         )

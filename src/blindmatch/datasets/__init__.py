@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from blindmatch.config import DatasetSettings
 from blindmatch.registry import Registry
+from blindmatch.settings import DatasetSettings
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from blindmatch.config import DatasetSettings
 from blindmatch.datasets import Index
 from blindmatch.datasets.download import verify
 from blindmatch.errors import BlindmatchError
+from blindmatch.settings import DatasetSettings
 
 
 class Loader:

@@ -24,7 +24,7 @@ class _Cifar(Loader):
 
     def index(self) -> Index:
         for name, source in self.settings.sources.items():
-            if source.checksum is None:
+            if source.checksum is None and source.synthetic is None:
                 raise BlindmatchError(
                     f"datasets.{self.slug}.sources: {name} needs a checksum, for it holds Python "
                     "pickles, which can run code"

@@ -12,10 +12,10 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from blindmatch.config import Source
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Progress, Report, Ticker, say
 from blindmatch.provenance import file_digest
+from blindmatch.settings import Source
 
 _CHUNK_BYTES = 1 << 20
 _MEGABYTE = 1_000_000

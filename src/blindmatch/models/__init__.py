@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from blindmatch.config import ModelSettings
 from blindmatch.registry import Registry
+from blindmatch.settings import ModelSettings
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,8 @@ class VisionEncoder:
         tensor), only row numbers.
     dimension : int
     identity : dict
-        Recorded in the cache: checkpoint, layer, resolution, revision or sha256 of the weights.
+        Recorded in the cache: checkpoint, layer, resolution, revision or sha256 of the weights, and
+        `parameters`, how many the layer depends on (absent for controls without any).
     """
 
     model: "torch.nn.Module"
@@ -74,3 +75,8 @@ class Family(Protocol):
     @staticmethod
     def language(settings: ModelSettings, *, pretrained: bool = True) -> LanguageEncoder:
         """The encoder of an entry; ``pretrained=False`` gives random weights, offline."""
+
+
+def count_parameters(*modules: "torch.nn.Module") -> int:
+    """Number of parameters of some torch modules."""
+    return sum(parameter.numel() for module in modules for parameter in module.parameters())

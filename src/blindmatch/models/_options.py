@@ -1,7 +1,7 @@
 """Options of a model entry: a family refuses those that it would otherwise ignore."""
 
-from blindmatch.config import ModelSettings
 from blindmatch.errors import BlindmatchError
+from blindmatch.settings import ModelSettings
 
 _COMMON = {"modality", "family"}
 

@@ -4,10 +4,10 @@ import functools
 
 import numpy as np
 
-from blindmatch.config import ModelSettings
-from blindmatch.models import VisionEncoder, families
+from blindmatch.models import VisionEncoder, count_parameters, families
 from blindmatch.models._options import check_options
 from blindmatch.models._preprocessing import squash
+from blindmatch.settings import ModelSettings
 
 
 @families.register("pixels")
@@ -78,6 +78,7 @@ class RandomViT:
             identity={
                 "checkpoint": architecture,
                 "layer": "cls",
+                "parameters": count_parameters(model),
                 "resolution": 224,
                 "seed": settings.seed,
             },

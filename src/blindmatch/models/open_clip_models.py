@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from blindmatch.config import ModelSettings
 from blindmatch.errors import BlindmatchError
-from blindmatch.models import LanguageEncoder, VisionEncoder, families
+from blindmatch.models import LanguageEncoder, VisionEncoder, count_parameters, families
 from blindmatch.models._options import check_options, one_of
 from blindmatch.models._weights import explained_hub, fetch_hub, fetch_url, verify
 from blindmatch.registry import nearest
+from blindmatch.settings import ModelSettings
 
 
 @families.register("open-clip")
@@ -39,7 +39,11 @@ class OpenClip:
             read=_image_embedding,
             preprocess=image_transform_v2(PreprocessCfg(**preprocess), is_train=False),
             dimension=_dimension(settings.checkpoint),
-            identity={**identity, "resolution": size if isinstance(size, int) else size[0]},
+            identity={
+                **identity,
+                "parameters": count_parameters(model.visual),
+                "resolution": size if isinstance(size, int) else size[0],
+            },
         )
 
     @staticmethod
@@ -65,7 +69,10 @@ class OpenClip:
                 embeddings = model.to(device).encode_text(tokenizer(texts).to(device))
             return embeddings.float().cpu().numpy()
 
-        return LanguageEncoder(encode, _dimension(settings.checkpoint), identity)
+        parameters = count_parameters(model) - count_parameters(model.visual)
+        return LanguageEncoder(
+            encode, _dimension(settings.checkpoint), {**identity, "parameters": parameters}
+        )
 
 
 def configuration(checkpoint: str) -> dict:

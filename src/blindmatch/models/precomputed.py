@@ -1,8 +1,8 @@
 """The user's own embeddings: nothing to load, the dataset brings the files."""
 
-from blindmatch.config import ModelSettings
 from blindmatch.errors import BlindmatchError
 from blindmatch.models import LanguageEncoder, VisionEncoder, families
+from blindmatch.settings import ModelSettings
 
 
 @families.register("precomputed")

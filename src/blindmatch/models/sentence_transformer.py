@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blindmatch.config import ModelSettings
-from blindmatch.models import LanguageEncoder, families
+from blindmatch.models import LanguageEncoder, count_parameters, families
 from blindmatch.models._options import check_options, one_of
 from blindmatch.models._weights import (
     explained_hub,
@@ -14,6 +13,7 @@ from blindmatch.models._weights import (
     hub_answers,
     verify,
 )
+from blindmatch.settings import ModelSettings
 
 
 @families.register("sentence-transformers")
@@ -56,7 +56,12 @@ class SentenceTransformers:
         return LanguageEncoder(
             encode,
             dimension=encode(["a"], "cpu").shape[1],
-            identity={"checkpoint": settings.checkpoint, "layer": layer, **weights},
+            identity={
+                "checkpoint": settings.checkpoint,
+                "layer": layer,
+                "parameters": count_parameters(model),
+                **weights,
+            },
         )
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from blindmatch.config import ModelSettings
 from blindmatch.errors import BlindmatchError
-from blindmatch.models import VisionEncoder, families
+from blindmatch.models import VisionEncoder, count_parameters, families
 from blindmatch.models._folding import fold_batch_norms
 from blindmatch.models._options import check_options, one_of
 from blindmatch.models._weights import fetch_hub, fetch_url, find_in_package, verify
 from blindmatch.registry import nearest
+from blindmatch.settings import ModelSettings
 
 
 @families.register("timm")
@@ -54,6 +54,7 @@ class Timm:
             identity={
                 "checkpoint": settings.checkpoint,
                 "layer": layer,
+                "parameters": count_parameters(model) - _unused(model, layer),
                 "resolution": data["input_size"][-1],
                 "interpolation": data["interpolation"],
                 "crop": data["crop_pct"],
@@ -61,6 +62,12 @@ class Timm:
                 **weights,
             },
         )
+
+
+def _unused(model, layer: str) -> int:
+    """Parameters behind the layer that is read: those of the classifier."""
+    head = model.get_classifier()
+    return 0 if layer == "logits" or head is None else count_parameters(head)
 
 
 def configuration(checkpoint: str):

@@ -6,14 +6,14 @@ repository is not run.
 
 from typing import NamedTuple
 
-from blindmatch.config import ModelSettings
 from blindmatch.errors import BlindmatchError
-from blindmatch.models import VisionEncoder, families
+from blindmatch.models import VisionEncoder, count_parameters, families
 from blindmatch.models._folding import fold_batch_norms
 from blindmatch.models._options import check_options, one_of
 from blindmatch.models._preprocessing import squash
 from blindmatch.models._weights import fetch_url
 from blindmatch.registry import nearest
+from blindmatch.settings import ModelSettings
 
 
 class Entry(NamedTuple):
@@ -73,6 +73,7 @@ class TorchHub:
             identity={
                 "checkpoint": settings.checkpoint,
                 "layer": layer,
+                "parameters": count_parameters(model),
                 "resolution": resolution,
                 "sha256": weights,
             },

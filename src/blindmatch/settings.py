@@ -1,0 +1,156 @@
+"""What the entries of `config/*.yaml` may say, one class for each kind of entry."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+#: The only names that may stand in a path, beside integers.
+SLUG = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
+
+Slug = Annotated[str, StringConstraints(pattern=rf"^{SLUG}$")]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=2)]
+Options = dict[str, bool | int | float | str | None]
+
+
+class Settings(BaseModel):
+    """A section of the configuration; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Settings):
+    """A file that a dataset is made of."""
+
+    url: str | None = Field(None, description="Where it is published; null: only by hand.")
+    synthetic: Literal["cifar-10", "cinic-10", "coco-captions"] | None = Field(
+        None, description="Drawn from emoji instead, in this dataset's file format."
+    )
+    checksum: str | None = Field(
+        None,
+        description="`sha256:...` or `md5:...` of the file.",
+        pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$",
+    )
+
+
+class DatasetSettings(Settings):
+    """One dataset: where its images come from, what its classes are called, how to prompt."""
+
+    loader: str = Field(description="Registered loader that reads the files.")
+    split: str | None = Field(None, description="Part of the dataset: `test`, `val`, ...")
+    sources: dict[str, Source] = Field(
+        default_factory=dict,
+        description="File name -> where to get it; kept in `resources/datasets/{dataset}/`.",
+    )
+    path: str | None = Field(None, description="The user's own folder or zip file.")
+    classes: int | None = Field(None, ge=2, description="Number of classes, if known beforehand.")
+    class_names: str | list[str] | None = Field(
+        None,
+        description="A list; a text file with a name a line; or a name set of the loader.",
+    )
+    prompts: list[str] = Field(
+        default=["{}"], min_length=1, description="Templates; `{}` is the class name."
+    )
+    embeddings: dict[Slug, str] = Field(
+        default_factory=dict,
+        description="Loader `embeddings`: model slug -> .npy, .npz, .h5 or .parquet file.",
+    )
+    labels: str | None = Field(
+        None, description="Loader `embeddings`: file with a class name or number per vision row."
+    )
+    paired: bool = Field(
+        True,
+        description="Loader `embeddings` without labels: row i of both sides belongs together, so "
+        "accuracy can be told.",
+    )
+
+    @field_validator("prompts")
+    @classmethod
+    def _one_placeholder(cls, prompts: list[str]) -> list[str]:
+        for prompt in prompts:
+            if prompt.count("{}") != 1:
+                raise ValueError(f"{prompt!r} must hold {{}} exactly once")
+        return prompts
+
+
+class ModelSettings(Settings):
+    """One model: what is computed. Labels and colours live in `plotting.yaml`."""
+
+    modality: Literal["vision", "language"]
+    family: str = Field(description="Registered family that loads and runs it.")
+    checkpoint: str | None = Field(None, description="The family's name of the weights.")
+    layer: str | None = Field(
+        None, description="What is read: `logits`, `pre_logits`, `cls`, ...; null: the family's."
+    )
+    resolution: int | None = Field(None, ge=8, description="Pixels a side; null: the checkpoint's.")
+    squash: bool = Field(
+        False,
+        description="Resize the whole image to the square instead of cutting out its centre.",
+    )
+    interpolation: Literal["bilinear", "bicubic"] | None = Field(
+        None, description="Of the resize; null: the checkpoint's."
+    )
+    revision: str | None = Field(None, description="Commit of the model repository.")
+    sha256: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{8,64}$",
+        description="sha256 of the weights file, or its first digits (at least 8).",
+    )
+    package: str | None = Field(
+        None, description="Installed distribution that carries the weights: no network needed."
+    )
+    dimension: int | None = Field(None, ge=1, description="Family `random-vectors`: their length.")
+    seed: int | None = Field(None, ge=0, description="Families with random weights or vectors.")
+
+
+class MetricSettings(Settings):
+    """One way to compare two kernels."""
+
+    metric: str = Field(description="Registered metric.")
+    options: Options = Field(default_factory=dict)
+
+
+class SolverSettings(Settings):
+    """One solver with its options; a variant is one more entry."""
+
+    solver: str = Field(description="Registered solver.")
+    time_limit: Positive | None = Field(None, description="Seconds per problem; null: none.")
+    metric: Slug | None = Field(
+        None,
+        description="Whose problem is solved; the matching is evaluated by the study's metric. "
+        "null: the study's metric.",
+    )
+    options: Options = Field(default_factory=dict)
+
+
+class ClusteringSettings(Settings):
+    """One way to find classes among images without labels."""
+
+    clustering: str = Field(description="Registered clustering.")
+    options: Options = Field(default_factory=dict)
+
+
+class EmbeddingSettings(Settings):
+    """How embeddings are computed."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    batch_size: Count | None = Field(None, description="null: 4 on a CPU, 256 on a GPU.")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class SubsetSettings(Settings):
+    """How subsets of classes are chosen."""
+
+    time_limit: Positive = Field(3600.0, description="Seconds per subset size.")
+    method: Literal["auto", "gurobi", "local-search"] = Field(
+        "auto", description="`auto`: Gurobi where it is installed and its licence is large enough."
+    )
+
+
+class Style(Settings):
+    """How a model, solver or metric is drawn."""
+
+    label: str
+    color: str | None = None
+    marker: str | None = None
