@@ -1,84 +1,188 @@
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from blindmatch.errors import BlindmatchError
-from blindmatch.plotting.scaling import draw_scaling, tabulate_scaling
-from blindmatch.storage import write_table
+from blindmatch.plotting import draw_figure, write_table
+from blindmatch.plotting._notes import conditions, counted
+from blindmatch.plotting._rows import by_way, family_of, usable, with_accuracy
+from blindmatch.plotting._summary import summarise
+from blindmatch.storage import write_table as write_rows
+from tests.matchings import NAN, absent, figure_entry, frame_of, matching
+
+STYLES = {"a-net": {"label": "A-Net 50%", "color": "#123456", "marker": "s"}, "b-net": None}
+SHOWN = {"title": "Toys & more", "styles": STYLES, "figure": figure_entry()}
 
 
 @pytest.fixture
 def aggregate(tmp_path):
+    path = tmp_path / "aggregate.parquet"
     rows = [
-        {
-            "dataset": "toys",
-            "metric": "gw",
-            "solver": "exact",
-            "vision": vision,
-            "language": "words",
-            "size": size,
-            "selection": "oracle" if size < 30 else "none",
-            "rank": rank,
-            "draw": draw,
-            "accuracy": 0.5 + 0.1 * draw,
-            "cost": 3.0,
-            "true_cost": 3.0 + rank,
-            "reported_cost": 0.3,
-            "reported_true_cost": 0.3,
-            "optimal": rank == 0,
-            "seconds": 0.5,
-        }
+        matching(vision=vision, draw=draw, metric=metric, accuracy=0.25 + 0.5 * draw)
         for vision in ("a-net", "b-net")
-        for size in (10, 20, 30)
-        for rank in range(2 if size < 30 else 1)
+        for metric in ("gw", "cka")
         for draw in range(2)
     ]
-    path = tmp_path / "aggregate.parquet"
-    write_table(path, rows, {})
+    write_rows(path, rows, {"seed": 42, "metrics": ["gw", "cka"]})
     return path
-
-
-def test_the_figure_tells_its_n_its_selection_and_its_baseline(aggregate, tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
-    styles = {"a-net": {"label": "A-Net", "color": "#123456", "marker": "s"}, "b-net": None}
-    draw_scaling(aggregate, [tmp_path / "a.png"], title="Toys", styles=styles)
-    axes = drawn[0].axes[0]
-    assert "n = 4 a point (2 subsets" in axes.get_title()
-    assert "2 at N = 30" in axes.get_title()
-    assert "oracle-selected" in axes.get_xlabel()
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert [label.split(" (")[0] for label in labels] == ["random", "A-Net", "b-net"]
-    assert axes.get_legend().get_title().get_text() == "with words"
-    means = axes.lines[1].get_ydata()
-    assert means.tolist() == pytest.approx([0.55, 0.55, 0.55])
-    assert axes.lines[1].get_color() == "#123456"
-    assert axes.lines[0].get_ydata().tolist() == pytest.approx([1 / 10, 1 / 20, 1 / 30])
 
 
 def test_figures_are_the_same_bytes_every_time(aggregate, tmp_path):
     for name in ("a", "b"):
-        draw_scaling(
-            aggregate, [tmp_path / f"{name}.pdf", tmp_path / f"{name}.png"], title="T", styles={}
-        )
+        outputs = [tmp_path / f"{name}.pdf", tmp_path / f"{name}.png"]
+        draw_figure("accuracy", aggregate, outputs, **SHOWN)
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_the_table_holds_the_numbers_of_the_figure(aggregate, tmp_path):
-    tabulate_scaling(aggregate, tmp_path / "t.csv", tmp_path / "t.tex")
+def test_numbers_are_written_in_full_and_for_print(aggregate, tmp_path):
+    write_table("metrics", aggregate, tmp_path / "t.csv", tmp_path / "t.tex", **SHOWN)
     table = pd.read_csv(tmp_path / "t.csv")
-    first = table.iloc[0]
-    assert len(table) == 6
-    assert (first["n"], first["accuracy_mean"], first["proved_optimal"]) == (4, 0.55, 0.5)
-    assert first["accuracy_sd"] == pytest.approx(0.0577, abs=1e-4)
-    assert first["truth_beaten"] == 0.5
-    assert first["selection"] == "oracle"
-    assert r"\begin{tabular}" in (tmp_path / "t.tex").read_text()
+    assert table["vision"].tolist() == ["a-net", "a-net", "b-net", "b-net"]
+    assert table["accuracy_percent_mean"].tolist() == [50.0] * 4
+    assert table["accuracy_percent_sd"].tolist() == pytest.approx([35.3553] * 4)
+    printed = (tmp_path / "t.tex").read_text()
+    for part in (
+        r"\begin{table}",
+        r"\toprule",
+        r"\label{tab:t}",
+        r"\caption{Toys \& more. ",
+        "2 draws; seed 42; no time limit; all classes",
+        "in all rows: dataset toys, language words, solver exact, size 10, n 2.}",
+        r"A-Net 50\% & cka & 50.0 $\pm$ 35.4",
+    ):
+        assert part in printed
+    # Nobody asked for a null, so there is no column for it.
+    assert "p median" not in printed
 
 
-def test_no_accuracy_is_drawn_where_the_pairing_is_unknown(tmp_path):
-    write_table(tmp_path / "a.parquet", [{"accuracy": float("nan")}], {})
-    with pytest.raises(BlindmatchError, match="true pairing of these embeddings is unknown"):
-        draw_scaling(tmp_path / "a.parquet", [tmp_path / "a.pdf"], title="T", styles={})
+def test_a_long_table_is_broken_over_pages(tmp_path):
+    rows = [matching(vision=f"net-{number}") for number in range(50)]
+    write_rows(tmp_path / "a.parquet", rows, {"seed": 42})
+    write_table("metrics", tmp_path / "a.parquet", tmp_path / "t.csv", tmp_path / "t.tex", **SHOWN)
+    printed = (tmp_path / "t.tex").read_text()
+    assert printed.count(r"\caption") == 1
+    assert printed.count(r"\begin{longtable}") == printed.count(r"\end{longtable}") == 1
+    assert printed.count("net-") == 50
+
+
+def test_only_the_metric_in_question_is_shown(aggregate, tmp_path):
+    shown = {**SHOWN, "figure": figure_entry(metric="cka")}
+    write_table("metrics", aggregate, tmp_path / "t.csv", tmp_path / "t.tex", **shown)
+    assert set(pd.read_csv(tmp_path / "t.csv")["metric"]) == {"cka"}
+    shown = {**SHOWN, "figure": figure_entry(metric="kl")}
+    with pytest.raises(BlindmatchError, match=r"aggregate\.parquet: metric: .*'kl', found none"):
+        draw_figure("accuracy", aggregate, [tmp_path / "a.png"], **shown)
+
+
+def test_a_table_cannot_be_drawn(aggregate, tmp_path):
+    with pytest.raises(BlindmatchError, match="'metrics' is a table"):
+        draw_figure("metrics", aggregate, [tmp_path / "a.png"], **SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([absent("no licence")], "expected matchings to show, found none .*no licence"),
+        ([matching(accuracy=NAN)], r"true pairing .* is unknown \(toys\)"),
+    ],
+)
+def test_an_aggregate_with_nothing_to_show_is_an_error_that_names_it(tmp_path, rows, message):
+    path = tmp_path / "empty.parquet"
+    write_rows(path, rows, {})
+    with pytest.raises(BlindmatchError, match=rf"empty\.parquet: .*{message}"):
+        draw_figure("accuracy", path, [tmp_path / "a.png"], **SHOWN)
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_one_unpaired_dataset_among_others_is_not_drawn_silently():
+    frame = frame_of([matching(), matching(dataset="mine", accuracy=NAN)])
+    with pytest.raises(BlindmatchError, match=r"unknown \(mine\)"):
+        with_accuracy(frame)
+
+
+def test_a_problem_of_all_classes_counts_once():
+    rows = [matching(size=10, selection="none")] * 2 + [matching(size=5, selection="oracle")]
+    frame = frame_of([*rows, matching(size=5, selection="blind")])
+    assert usable(frame)["size"].tolist() == [10, 5, 5]
+    ways = by_way(usable(frame)).groupby("way")["size"].apply(sorted).to_dict()
+    assert ways == {"oracle": [5, 10], "blind": [5, 10]}
+
+
+def test_a_family_is_the_first_word_of_a_label():
+    styles = {"x": {"label": "DINOv2 ViT-S/14"}, "y": {"label": "ConvNeXt-B-1"}}
+    assert [family_of(slug, styles) for slug in ("x", "y", "my-net")] == [
+        "DINOv2",
+        "ConvNeXt",
+        "my",
+    ]
+
+
+def test_the_note_tells_limits_selection_and_who_was_skipped():
+    rows = [
+        matching(solver=solver, size=size, selection=selection, time_limit=limit)
+        for solver, limit in (("slow", 60.0), ("fast", NAN))
+        for size, selection in ((5, "oracle"), (10, "none"))
+    ]
+    rows += [
+        absent("no licence", solver="absent"),
+        absent("too large", solver="slow", size=20, time_limit=60.0),
+    ]
+    note = conditions(frame_of(rows), {"slow": {"label": "Slow"}})
+    assert "seed 42" in note
+    assert "time limit a problem: 60 s (Slow), none (fast, absent)" in note
+    assert "oracle-selected subsets (N = 10, 20: all classes)" in note
+    assert "skipped: absent (no licence), Slow at N = 20 (too large)" in note
+
+
+def test_the_note_counts_what_a_point_is_the_mean_of():
+    rows = [
+        matching(size=size, rank=rank, draw=draw)
+        for size, ranks in ((10, 1), (5, 2))
+        for rank in range(ranks)
+        for draw in range(3)
+    ]
+    rows += [row | {"vision": "b-net", "size": 6} for row in rows if row["size"] == 5]
+    said = counted(frame_of(rows), ["vision"])
+    assert said == "mean ± sd, n = 6 a point (2 subsets × 3 draws; n = 3 at N = 10)"
+    assert counted(frame_of(rows[:1]), ["vision"]) == "one matching a point"
+
+
+def test_a_summary_tells_what_can_be_known_without_labels():
+    rows = [
+        matching(draw=0, margins=[1.0, 3.0], z=4.0, p_value=0.01, permutation=[0, 1], size=2),
+        matching(draw=1, margins=[2.0, 2.0], z=2.0, p_value=0.03, permutation=[0, 1], size=2),
+        matching(draw=2, margins=[0.0, 4.0], z=0.0, p_value=0.20, permutation=[1, 0], size=2),
+    ]
+    (row,) = summarise(frame_of(rows), ["solver"]).to_dict("records")
+    assert (row["n"], row["optimal_percent"], row["gap_mean"]) == (3, 100.0, 0.0)
+    assert (row["margin_mean"], row["z_mean"], row["p_median"]) == (2.0, 2.0, 0.03)
+    # One of three pairs of draws agrees, on everything.
+    assert row["stability"] == pytest.approx(1 / 3)
+    assert row["truth_beaten_percent"] == 100.0
+
+
+def test_stability_compares_draws_of_the_same_classes_alone():
+    rows = [
+        matching(rank=rank, draw=draw, classes=[rank, 8], permutation=order, size=2)
+        for rank, order in ((0, [0, 1]), (1, [1, 0]))
+        for draw in range(2)
+    ]
+    assert summarise(frame_of(rows), ["solver"])["stability"].tolist() == [1.0]
+    assert summarise(frame_of(rows[:1]), ["solver"])["stability"].isna().all()
+
+
+def test_a_mean_over_some_of_the_bounds_is_none():
+    rows = [matching(), matching(draw=1, bound=float("-inf"), gap=float("inf"), optimal=False)]
+    (row,) = summarise(frame_of(rows), ["solver"]).to_dict("records")
+    assert pd.isna(row["bound_mean"])
+    assert pd.isna(row["gap_mean"])
+    assert row["cost_mean"] == pytest.approx(0.3)
+
+
+def test_a_skipped_solver_has_its_row_and_its_reason():
+    rows = [matching(solver="first"), absent("no licence", solver="second"), matching(solver="z")]
+    table = summarise(frame_of(rows), ["solver"]).set_index("solver")
+    assert table["n"].to_dict() == {"first": 1, "second": 0, "z": 1}
+    assert table.loc["second", "skipped"] == "no licence"
+    assert pd.isna(table.loc["second", "accuracy_percent_mean"])

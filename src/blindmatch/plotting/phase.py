@@ -1,15 +1,14 @@
 """Phase diagrams of planted problems: where optima are proved, and where they are the truth."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Mapping
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
-from blindmatch.plotting.style import LOOK, save
-from blindmatch.storage import publish, read_table
+from blindmatch.plotting.style import LOOK
 
 #: Column of the rows and head of each panel; the first gets the time limit.
 _PANELS = {
@@ -19,7 +18,9 @@ _PANELS = {
 }
 
 
-def draw_phase(aggregate: str | Path, outputs: Iterable[str | Path], *, title: str) -> None:
+def draw(
+    frame: pd.DataFrame, *, title: str, styles: Mapping[str, Mapping | None], figure: Mapping
+) -> Figure:
     """Three panels over size and noise, each cell with its count of problems.
 
     Counts stand for what was found: a truth that is not beaten here may still not be optimal where
@@ -27,26 +28,26 @@ def draw_phase(aggregate: str | Path, outputs: Iterable[str | Path], *, title: s
 
     Parameters
     ----------
-    aggregate : path-like
+    frame : pd.DataFrame
         Rows of a phase diagram.
-    outputs : iterable of path-like
-        One file for each, format by suffix.
     title : str
+    styles, figure : mapping
+        Not needed.
     """
-    rows, settings = read_table(aggregate)
-    cells = pd.DataFrame(rows).groupby(["noise", "size"])
-    limit = settings["time_limit"]
-    within = "" if limit is None else f" within {limit:g} s"
-    with matplotlib.rc_context({**LOOK, "axes.spines.top": True, "axes.spines.right": True}):
-        figure, axes = plt.subplots(1, 3, figsize=(7.2, 3.0), sharey=True, layout="constrained")
+    cells = frame.groupby(["noise", "size"])
+    limit = frame["time_limit"].iloc[0]
+    within = "" if pd.isna(limit) else f" within {limit:g} s"
+    framed = {**LOOK, "axes.spines.top": True, "axes.spines.right": True}
+    with matplotlib.rc_context(framed):
+        picture, axes = plt.subplots(1, 3, figsize=(7.2, 3.0), sharey=True, layout="constrained")
         for each, (column, head) in zip(axes, _PANELS.items(), strict=True):
             image = _panel(each, cells[column].sum().unstack(), cells.size().unstack())
             each.set(title=head.format(within=within), xlabel="number of points N")
         axes[0].set_ylabel("noise, % of the points' sd")
-        bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.01)
+        bar = picture.colorbar(image, ax=axes, shrink=0.8, pad=0.01)
         bar.set_label("share of the problems")
-        figure.suptitle(f"{title}\n{_sample(cells.size(), settings)}", fontsize=9)
-        save(figure, outputs)
+        picture.suptitle(f"{title}\n{_sample(cells.size(), frame.attrs)}", fontsize=9)
+    return picture
 
 
 def _panel(axes: plt.Axes, counts: pd.DataFrame, totals: pd.DataFrame):
@@ -76,16 +77,15 @@ def _sample(totals: pd.Series, settings: dict) -> str:
     )
 
 
-def tabulate_phase(aggregate: str | Path, csv: str | Path, tex: str | Path) -> None:
+def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
     """The numbers behind the diagram, one row for each size and noise.
 
     Columns: n; share of optima proved; share of matchings that are the truth, and of those that are
     the truth and proved; share of problems whose truth is not optimal; mean accuracy; median gap;
     mean costs of the matching and of the truth in the metric's unit; median seconds of the solver.
     """
-    frame = pd.DataFrame(read_table(aggregate)[0])
-    frame["truth_proved"] = frame["optimal"] & frame["truth_found"]
-    table = frame.groupby(["size", "noise"]).agg(
+    rows = frame.assign(truth_proved=frame["optimal"] & frame["truth_found"])
+    table = rows.groupby(["size", "noise"]).agg(
         n=("draw", "size"),
         proved_optimal=("optimal", "mean"),
         truth_found=("truth_found", "mean"),
@@ -97,8 +97,4 @@ def tabulate_phase(aggregate: str | Path, csv: str | Path, tex: str | Path) -> N
         true_cost_mean=("reported_true_cost", "mean"),
         seconds_median=("seconds", "median"),
     )
-    table = table.reset_index().round(4)
-    heads = {column: column.replace("_", " ") for column in table}
-    latex = table.rename(columns=heads).to_latex(index=False, escape=True, float_format="%.3f")
-    publish(csv, table.to_csv(index=False, lineterminator="\n").encode())
-    publish(tex, latex.encode())
+    return table.reset_index()

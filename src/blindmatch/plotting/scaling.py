@@ -1,131 +1,120 @@
 """Accuracy of the blind matching against the number of classes (paper, Fig. 5)."""
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
-from blindmatch.plotting.style import label_of, looks, new_figure, read_aggregate, save
-from blindmatch.storage import publish
+from blindmatch.plotting._notes import footnote
+from blindmatch.plotting._rows import (
+    SELECTIONS,
+    by_way,
+    labelled,
+    of_metric,
+    panels,
+    varying,
+    with_accuracy,
+)
+from blindmatch.plotting._summary import summarise
+from blindmatch.plotting.style import describe, label_of, looks, new_figure, outer_legend
+
+_PANELS_A_ROW = 3
+_DASHES = {"oracle": "-", "blind": (0, (4, 2)), "none": "-"}
 
 
-def draw_scaling(
-    aggregate: str | Path,
-    outputs: Iterable[str | Path],
-    *,
-    title: str,
-    styles: Mapping[str, Mapping | None],
-) -> None:
+def draw(
+    frame: pd.DataFrame, *, title: str, styles: Mapping[str, Mapping | None], figure: Mapping
+) -> Figure:
     """Mean and standard deviation of accuracy over ranks and draws for each pair of models.
 
-    The random baseline is exact: a uniformly random permutation of N items has an accuracy of mean
-    1 / N and standard deviation 1 / N.
+    A panel for each dataset; a line style for each way of selecting subsets. In subsets that were
+    selected blindly, a vision class counts as matched if its language class was selected, too, and
+    is its match. The random baseline is that of a uniformly random permutation of N items, whose
+    accuracy has mean 1 / N and standard deviation 1 / N.
 
     Parameters
     ----------
-    aggregate : path-like
-        Rows of an experiment.
-    outputs : iterable of path-like
-        One file for each, format by suffix.
+    frame : pd.DataFrame
+        Rows of matchings.
     title : str
     styles : mapping
         Slug -> {label, color, marker} or None.
-    """
-    frame = read_aggregate(aggregate)
-    shown = ["vision", *(name for name in ("language", "metric", "solver") if varies(frame, name))]
-    frame["series"] = [
-        ", ".join(label_of(slug, styles) for slug in slugs)
-        for slugs in frame[shown].itertuples(index=False)
-    ]
-    order = list(dict.fromkeys(frame["series"]))
-    palette, markers = looks(order, [styles.get(slug) for slug in dict.fromkeys(frame["vision"])])
+    figure : mapping
+        `metric`: which is shown; None: the study's first.
 
-    figure, axes = new_figure()
-    sizes = np.sort(frame["size"].unique())
-    chance = 1 / sizes
-    axes.plot(sizes, chance, color="0.45", linestyle="--", linewidth=1, label="random")
+    Raises
+    ------
+    BlindmatchError
+        If no row holds a matching or an accuracy.
+    """
+    chosen = of_metric(frame, figure.get("metric"))
+    rows = by_way(with_accuracy(chosen))
+    names = pd.concat(
+        [
+            labelled(rows, name, styles)
+            for name in ("vision", *varying(rows, ["language", "solver"]))
+        ],
+        axis="columns",
+    )
+    rows = rows.assign(series=names.agg(", ".join, axis="columns"))
+    order = list(dict.fromkeys(rows["series"]))
+    slugs = dict.fromkeys(rows.drop_duplicates("series")["vision"])
+    palette, markers = looks(order, [styles.get(slug) for slug in slugs])
+
+    parts = list(panels(rows, ["dataset"], [], styles))
+    columns = min(len(parts), _PANELS_A_ROW)
+    lines = -(-len(parts) // columns)
+    size = (5.0 if columns == 1 else 0.6 + 3.0 * columns, 1.6 + 2.3 * lines)
+    picture, grid = new_figure(lines, columns, size=size, sharey=True, squeeze=False)
+    for axes, (head, part) in zip(grid.flat, parts, strict=False):
+        _panel(axes, part, palette, markers)
+        axes.set(title=head, xlabel="number of classes N")
+    for axes in grid.flat[len(parts) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("matching accuracy")
+    same = set(rows["language"])
+    head = f"with {label_of(same.pop(), styles)}" if len(same) == 1 else None
+    describe(picture, title, footnote(chosen, rows, ["dataset", "way", "series"], styles))
+    columns = max(2, int(picture.get_figwidth() / 1.7))
+    outer_legend(picture, _handles(rows, order, palette, markers), title=head, ncols=columns)
+    return picture
+
+
+def _panel(axes: plt.Axes, part: pd.DataFrame, palette: dict, markers: dict) -> None:
+    sizes = sorted(part["size"].unique())
+    chance = pd.Series([1 / size for size in sizes])
+    axes.plot(sizes, chance, color="0.45", linestyle=":", linewidth=1.2)
     axes.fill_between(sizes, 0, 2 * chance, color="0.45", alpha=0.15, linewidth=0)
-    sns.lineplot(
-        frame,
-        x="size",
-        y="accuracy",
-        hue="series",
-        style="series",
-        hue_order=order,
-        style_order=order,
-        palette=palette,
-        markers=markers,
-        dashes=False,
-        errorbar="sd",
-        err_kws={"alpha": 0.15, "linewidth": 0},
-        ax=axes,
-    )
-    axes.set(
-        xlabel=f"number of classes N{_selection(frame)}",
-        ylabel="matching accuracy",
-        ylim=(-0.02, 1.02),
-        xticks=sizes,
-        title=f"{title}\n{_sample(frame)}",
-    )
-    axes.legend(title=_constant(frame, styles))
-    save(figure, outputs)
+    for (name, way), line in part.groupby(["series", "way"], sort=False):
+        accuracy = line.groupby("size")["accuracy"].agg(["mean", "std"])
+        low, high = accuracy["mean"] - accuracy["std"], accuracy["mean"] + accuracy["std"]
+        look = {"color": palette[name], "marker": markers[name], "linestyle": _DASHES[way]}
+        axes.plot(accuracy.index, accuracy["mean"], markersize=4, linewidth=1.3, **look)
+        axes.fill_between(accuracy.index, low, high, color=palette[name], alpha=0.13, linewidth=0)
+    axes.set(ylim=(-0.02, 1.02), xticks=sizes)
 
 
-def varies(frame: pd.DataFrame, column: str) -> bool:
-    """Whether a column holds more than one value."""
-    return frame[column].nunique() > 1
+def _handles(rows: pd.DataFrame, order: list, palette: dict, markers: dict) -> list[plt.Line2D]:
+    series = [
+        plt.Line2D([], [], color=palette[name], marker=markers[name], markersize=4, label=name)
+        for name in order
+    ]
+    selections = [
+        plt.Line2D([], [], color="0.3", linestyle=_DASHES[way], label=SELECTIONS[way])
+        for way in dict.fromkeys(rows["way"])
+        if way != "none"
+    ]
+    chance = plt.Line2D([], [], color="0.45", linestyle=":", label="random: 1/N ± 1/N")
+    return [*series, *selections, chance]
 
 
-def _constant(frame: pd.DataFrame, styles: Mapping[str, Mapping | None]) -> str | None:
-    """What all series share, for the head of the legend."""
-    if varies(frame, "language"):
-        return None
-    return f"with {label_of(frame['language'].iloc[0], styles)}"
+def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
+    """The numbers behind the figure, one row for each pair of models, selection and size.
 
-
-def _selection(frame: pd.DataFrame) -> str:
-    return " (oracle-selected subsets)" if (frame["selection"] == "oracle").any() else ""
-
-
-def _sample(frame: pd.DataFrame) -> str:
-    """What a point is the mean of."""
-    series = ["dataset", "metric", "solver", "vision", "language"]
-    counts = frame.groupby([*series, "size"]).size().groupby("size").max()
-    usual = int(counts.mode().iloc[0])
-    others = [f"{n} at N = {size}" for size, n in counts.items() if n != usual]
-    ranks, draws = frame["rank"].nunique(), frame["draw"].nunique()
-    note = f"; {', '.join(others)}" if others else ""
-    return f"mean $\\pm$ sd, n = {usual} a point ({ranks} subsets $\\times$ {draws} draws{note})"
-
-
-def tabulate_scaling(aggregate: str | Path, csv: str | Path, tex: str | Path) -> None:
-    """The numbers behind the figure, one row for each pair of models and size.
-
-    Columns: n; mean and sd of accuracy; mean cost and mean cost of the true pairing in the metric's
-    unit; share of matchings proved optimal; share in which a matching other than the truth is
-    cheaper than the truth; median seconds of the solver; how the subsets were selected.
+    Columns: `summarise`.
     """
-    frame = read_aggregate(aggregate)
-    frame["truth_beaten"] = frame["cost"] < frame["true_cost"] - 1e-9 * frame["true_cost"].abs()
-    keys = ["dataset", "metric", "solver", "vision", "language", "size", "selection"]
-    table = frame.groupby(keys, sort=False).agg(
-        n=("accuracy", "size"),
-        accuracy_mean=("accuracy", "mean"),
-        accuracy_sd=("accuracy", "std"),
-        cost_mean=("reported_cost", "mean"),
-        true_cost_mean=("reported_true_cost", "mean"),
-        proved_optimal=("optimal", "mean"),
-        truth_beaten=("truth_beaten", "mean"),
-        seconds_median=("seconds", "median"),
-    )
-    table = table.reset_index().round(4)
-    publish(csv, table.to_csv(index=False, lineterminator="\n").encode())
-    publish(tex, _latex(table).encode())
-
-
-def _latex(table: pd.DataFrame) -> str:
-    shown = table.drop(columns=[c for c in ("metric", "solver", "dataset") if not varies(table, c)])
-    heads = {column: column.replace("_", " ") for column in shown}
-    return shown.rename(columns=heads).to_latex(index=False, escape=True, float_format="%.3f")
+    with_accuracy(frame)
+    keys = ["dataset", "metric", "solver", "vision", "language", "selection", "size"]
+    return summarise(frame, keys)

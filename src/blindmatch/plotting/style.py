@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,13 +10,11 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import pandas as pd
 import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from blindmatch.errors import BlindmatchError
-from blindmatch.storage import publish, read_table
+from blindmatch.storage import publish
 
 #: Readable at the width of a column in print; fonts embedded as outlines that editors can open.
 LOOK = {
@@ -32,10 +31,61 @@ LOOK = {
 }
 
 
-def new_figure() -> tuple[Figure, plt.Axes]:
-    """An empty figure in the shared look."""
+def new_figure(rows: int = 1, columns: int = 1, *, size: tuple | None = None, **options):
+    """An empty figure in the shared look, and its axes as `plt.subplots` returns them.
+
+    Parameters
+    ----------
+    rows, columns : int
+    size : (width, height), optional
+        In inches; None: that of a column in print.
+    **options
+        Of `plt.subplots`.
+    """
     sns.set_theme(context="paper", style="ticks", palette="colorblind", rc=LOOK)
-    return plt.subplots(layout="constrained")
+    size = size or LOOK["figure.figsize"]
+    return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
+
+
+def describe(figure: Figure, title: str, note: str) -> None:
+    """Put a title above a figure and a small note below it, both wrapped to its width.
+
+    What is drawn keeps to the room between them.
+    """
+    width, height = figure.get_size_inches()
+    heading = textwrap.fill(title, int(15 * width))
+    lines = textwrap.fill(note, int(20 * width), break_on_hyphens=False)
+    above, below = (
+        (0.18 * (heading.count("\n") + 1) + 0.05) / height,
+        (0.12 * (lines.count("\n") + 1) + 0.05) / height,
+    )
+    figure.text(0.5, 1 - 0.04 / height, heading, ha="center", va="top", fontsize=9)
+    figure.text(0.01, 0.04 / height, lines, ha="left", va="bottom", fontsize=6.5, color="0.3")
+    figure.get_layout_engine().set(rect=(0, below, 1, 1 - above - below))
+
+
+def outer_legend(figure: Figure, handles: list, *, beside: bool = False, **options) -> None:
+    """A legend above or beside the panels of a figure that is already described.
+
+    Parameters
+    ----------
+    beside : bool
+        To the right of the panels; else above.
+    **options
+        Of `plt.legend`.
+    """
+    layout = figure.get_layout_engine()
+    left, bottom, width, height = layout.get()["rect"]
+    corner, anchor = ("upper right", left + width) if beside else ("upper center", 0.5)
+    legend = figure.legend(
+        handles=handles, loc=corner, bbox_to_anchor=(anchor, bottom + height), **options
+    )
+    taken = legend.get_window_extent().transformed(figure.transFigure.inverted())
+    if beside:
+        width -= taken.width
+    else:
+        height -= taken.height + 0.06 / figure.get_figheight()
+    layout.set(rect=(left, bottom, width, height))
 
 
 def save(figure: Figure, paths: Iterable[str | Path]) -> None:
@@ -64,20 +114,3 @@ def looks(order: list[str], styles: list[Mapping | None]) -> tuple[dict, dict]:
             palette[name] = (style or {}).get("color") or palette[name]
             markers[name] = (style or {}).get("marker") or markers[name]
     return palette, markers
-
-
-def read_aggregate(path: str | Path) -> pd.DataFrame:
-    """An aggregate as a data frame.
-
-    Raises
-    ------
-    BlindmatchError
-        If no row knows the true pairing, so that there is no accuracy to show.
-    """
-    rows, _ = read_table(path)
-    frame = pd.DataFrame(rows)
-    if frame["accuracy"].isna().all():
-        raise BlindmatchError(
-            f"{path}: the true pairing of these embeddings is unknown, there is no accuracy to show"
-        )
-    return frame
