@@ -33,6 +33,7 @@ from blindmatch.studies import (
     RatioSettings,
     ShuffleSettings,
     Study,
+    demands,
 )
 
 
@@ -181,6 +182,10 @@ def _contradictions(config: Config, metrics: Registry, solvers: Registry) -> Ite
             yield from _too_many(where, study, config)
             yield from _without_embeddings(where, study, config)
             yield from _asymmetric(where, study, config, metrics, solvers)
+        try:
+            demands(studies_of(config, section).values())
+        except BlindmatchError as error:
+            yield str(error)
     for slug, figure in config.figures.items():
         study = getattr(config, figure.section)[figure.experiment]
         yield from _unfit(f"figures.{slug}", figure, study, config, solvers)

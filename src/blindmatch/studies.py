@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from blindmatch.errors import BlindmatchError
 from blindmatch.settings import Count, Positive, Settings, Size, Slug
 
 #: Subsets of classes, chosen once for all solvers; a pattern like `Study.path`.
@@ -30,6 +31,8 @@ class Study(Settings):
     path: ClassVar[str]
     #: The embeddings that it needs, likewise.
     embeddings: ClassVar[tuple[str, ...]] = ()
+    #: Settings on which all studies of a file must agree.
+    agreed: ClassVar[tuple[str, ...]] = ()
 
     def files(self, pattern: str | None = None) -> list[str]:
         """The paths of a pattern (default: `path`), in the order of the settings."""
@@ -86,6 +89,7 @@ class ShuffleSettings(Study):
 
     path: ClassVar = "results/shuffles/{datasets}/{vision}/{language}.parquet"
     embeddings: ClassVar = (_VISION, _LANGUAGE)
+    agreed: ClassVar = ("levels",)
 
     datasets: Names
     vision: Names
@@ -105,6 +109,7 @@ class RatioSettings(Study):
         "results/embeddings/{datasets}/vision/{models}.h5",
         "results/embeddings/{datasets}/vision/{reference}.h5",
     )
+    agreed: ClassVar = ("bins",)
 
     datasets: Names
     models: Names
@@ -196,7 +201,8 @@ class FigureSettings(Settings):
     title: str
     paper: str | None = Field(None, description="Its number in the paper, for the report.")
     metric: Slug | None = Field(
-        None, description="The metric that is shown; null: the first of the study."
+        None,
+        description="The metric that is shown; null: the first of the study, for `shuffling` all.",
     )
     score: Slug | None = Field(
         None, description="Kind `model-size`: metric of the similarity below the accuracy."
@@ -228,6 +234,11 @@ def demands(studies: Iterable[Study], pattern: str | None = None) -> dict[str, d
     -------
     dict
         Path -> {setting: number or list of names}, of the settings that the path does not name.
+
+    Raises
+    ------
+    BlindmatchError
+        If studies of one file differ where they must agree.
     """
     asked: dict[str, dict] = {}
     for study in studies:
@@ -238,7 +249,14 @@ def demands(studies: Iterable[Study], pattern: str | None = None) -> dict[str, d
             if f"{{{name}}}" not in path and isinstance(value, int | list)
         }
         for file in study.files(pattern):
-            asked[file] = _merged(asked[file], more) if file in asked else more
+            before = asked.get(file, more)
+            for name in study.agreed:
+                if before[name] != more[name]:
+                    raise BlindmatchError(
+                        f"{file}: expected all studies of it to ask for the same {name}, found "
+                        f"{before[name]} and {more[name]}"
+                    )
+            asked[file] = _merged(before, more)
     return asked
 
 

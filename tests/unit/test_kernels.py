@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 
 from blindmatch.errors import BlindmatchError
-from blindmatch.kernels import KERNELS, centre, euclidean, inner_product, neighbours, standardise
+from blindmatch.kernels import (
+    KERNELS,
+    centre,
+    centre_rows,
+    euclidean,
+    inner_product,
+    neighbours,
+    scaled_inner_product,
+    standardise,
+)
 
 POINTS = np.random.default_rng(0).normal(size=(12, 5))
 
@@ -21,6 +30,25 @@ def test_kernels_have_their_textbook_values():
     assert inner_product(points).tolist() == [[0, 0], [0, 25]]
 
 
+def test_distances_of_many_items_are_the_same_but_for_rounding(monkeypatch):
+    # Far from the origin, close to each other, and one point twice: where products cancel.
+    points = np.vstack([1000 + POINTS, 1000 + POINTS[:1]])
+    exact = euclidean(points)
+    monkeypatch.setattr("blindmatch.kernels._MANY", 0)
+    fast = euclidean(points)
+    np.testing.assert_allclose(fast, exact, atol=1e-7 * exact.max())
+    assert (fast != exact).any()
+    np.testing.assert_array_equal(fast, fast.T)
+    assert not np.diag(fast).any()
+
+
+def test_scaled_rows_have_inner_product_n_minus_1_with_themselves_once_centred():
+    points = POINTS - POINTS.mean(axis=1, keepdims=True)
+    assert np.diag(scaled_inner_product(points)) == pytest.approx(4)
+    with pytest.raises(BlindmatchError, match="found equal ones in row 1"):
+        scaled_inner_product(np.array([[1.0, 2.0], [3.0, 3.0]]))
+
+
 def test_standardised_entries_have_mean_0_and_sd_1_off_the_diagonal():
     kernel = standardise(euclidean(POINTS))
     values = kernel[~np.eye(len(kernel), dtype=bool)]
@@ -32,8 +60,9 @@ def test_standardised_entries_have_mean_0_and_sd_1_off_the_diagonal():
 def test_equal_distances_are_refused():
     with pytest.raises(BlindmatchError, match="all distances are equal"):
         standardise(1 - np.eye(4))
-    with pytest.raises(BlindmatchError, match="all items coincide"):
-        centre(np.ones((4, 4)))
+    for centring in (centre, centre_rows):
+        with pytest.raises(BlindmatchError, match="all items coincide"):
+            centring(np.ones((4, 4)))
 
 
 def test_centring_removes_row_and_column_means():

@@ -1,11 +1,13 @@
 import pytest
 
+from blindmatch.errors import BlindmatchError
 from blindmatch.studies import (
     CLUSTERS,
     SUBSETS,
     ClassificationSettings,
     ExperimentSettings,
     PhaseSettings,
+    ShuffleSettings,
     demands,
 )
 
@@ -78,6 +80,13 @@ def test_subsets_and_clusters_are_shared():
         draws=4,
     )
     assert demands([study], CLUSTERS)["results/clusters/birds/k-means/v1.h5"]["draws"] == 4
+
+
+def test_studies_of_one_file_must_agree_where_numbers_cannot_be_joined():
+    same = {"datasets": ["birds"], "vision": ["v"], "language": ["l"], "metrics": ["gw"]}
+    demands([ShuffleSettings(**same, draws=1), ShuffleSettings(**same, draws=2)])
+    with pytest.raises(BlindmatchError, match="ask for the same levels, found 21 and 5"):
+        demands([ShuffleSettings(**same), ShuffleSettings(**same, levels=5)])
 
 
 @pytest.mark.parametrize("name", ["datasets", "vision", "metrics", "solvers"])
