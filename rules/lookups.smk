@@ -18,10 +18,11 @@ EMBEDDING = [
 
 # Whose logic decides which classes are chosen.
 SELECTING = [f"blindmatch.{name}" for name in ("subsets", "metrics", "losses", "kernels")]
+SELECTING += ["blindmatch.blind_subsets", *solvers["tabu"].modules]
 # Whose logic decides what is known about a matching, beside its solver.
 MATCHING = [
     f"blindmatch.{name}" for name in ("matching", "trust", "qap", "metrics", "losses", "kernels")
-]
+] + ["blindmatch.solvers._pair_costs"]
 
 # What all figures and tables share.
 DRAWING = ["blindmatch.plotting", "blindmatch.trust"] + [

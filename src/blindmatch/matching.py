@@ -143,8 +143,10 @@ def match_draws(
     vision_classes, language_classes = subsets or (everything, everything)
     for slug, metric in metrics.items():
         for rank, (rows, columns) in enumerate(zip(vision_classes, language_classes, strict=True)):
-            facing = _facing(rows, columns, everything.size)
             for draw, seed in enumerate(map(int, seeds)):
+                # The language side in random order: no solver can profit from that of the classes.
+                order = np.random.default_rng([seed, rank]).permutation(len(columns))
+                facing = _facing(rows, columns[order], everything.size)
 
                 def pair(metric, draw=draw, rows=rows, facing=facing):
                     kernel = language[metric.kernel][np.ix_(facing, facing)]
@@ -154,20 +156,15 @@ def match_draws(
                 problem = solved = QAP.from_metric(metric, *finished)
                 if solver_metric is not None:
                     solved = QAP.from_metric(solver_metric, *pair(solver_metric))
-                try:
-                    found = _solve_blindly(solver, solved, seed, rank, time_limit, report)
-                except Unavailable as reason:
-                    found = _skipped(f"skipped: {reason}", report)
+                found = _solve(solver, solved, seed, time_limit, report)
                 if solver_metric is not None and len(found.permutation):
                     found = _evaluated(found, problem)
                 row = {"metric": slug, "rank": rank, "draw": draw, "seed": seed}
-                row |= _result(found, problem, metric, rows, columns, paired)
+                row |= _result(found, problem, metric, rows, columns, order, paired)
                 raw = vision[metric.kernel][draw][np.ix_(rows, rows)]
                 same = solver if solver_metric is None else None
-                row |= _trust(
-                    found, problem, raw, finished[1], metric, same, nulls, seed, time_limit
-                )
-                yield row
+                trust = (found, problem, raw, finished[1], metric, same, nulls, seed, time_limit)
+                yield row | _trust(*trust)
 
 
 def _facing(rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
@@ -179,22 +176,14 @@ def _facing(rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
     return facing
 
 
-def _solve_blindly(
-    solver: Solver,
-    problem: QAP,
-    seed: int,
-    rank: int,
-    time_limit: float | None,
-    report: Report | None,
+def _solve(
+    solver: Solver, problem: QAP, seed: int, time_limit: float | None, report: Report | None
 ) -> Matching:
-    """Solve with the language side shuffled: no solver can profit from the order of the classes."""
-    order = np.random.default_rng([seed, rank]).permutation(problem.size)
-    shuffled = QAP(problem.A, problem.B[np.ix_(order, order)], constant=problem.constant)
-    found = solver.solve(shuffled, seed=seed, time_limit=time_limit, progress=report)
-    return dataclasses.replace(found, permutation=order[found.permutation])
-
-
-def _skipped(reason: str, report: Report | None) -> Matching:
+    """Solve, or say why the solver cannot run."""
+    try:
+        return solver.solve(problem, seed=seed, time_limit=time_limit, progress=report)
+    except Unavailable as error:
+        reason = f"skipped: {error}"
     if report is not None:
         report(reason)
     nothing, nan = np.zeros(0, dtype=np.int64), float("nan")
@@ -213,20 +202,25 @@ def _result(
     metric: Metric,
     rows: np.ndarray,
     columns: np.ndarray,
+    order: np.ndarray,
     paired: bool,
 ) -> dict:
-    """What a matching is, what it costs, and how much of it is right."""
+    """What a matching is, what it costs, and how much of it is right.
+
+    Column j of the problem is number order[j] of the language classes, `columns`.
+    """
     accuracy = true_cost = float("nan")
-    if paired and len(found.permutation):
-        accuracy = float(np.mean(rows == columns[found.permutation]))
+    permutation = order[found.permutation]
+    if paired and len(permutation):
+        accuracy = float(np.mean(rows == columns[permutation]))
     if paired and np.array_equal(np.sort(rows), np.sort(columns)):
-        where = np.argsort(columns)
-        true_cost = problem.cost(where[np.searchsorted(columns, rows, sorter=where)])
+        where = np.argsort(columns[order])
+        true_cost = problem.cost(where[np.searchsorted(columns[order], rows, sorter=where)])
     size = len(rows)
     return {
         "classes": rows.tolist(),
         "language_classes": columns.tolist(),
-        "permutation": found.permutation.tolist(),
+        "permutation": permutation.tolist(),
         "accuracy": accuracy,
         "cost": found.cost,
         "bound": found.bound,

@@ -1,8 +1,8 @@
 """Subsets of classes that are promising for blind matching (p-dispersion-sum problem).
 
 Choose N of C classes so that the distortion between both kernels, summed over all chosen pairs, is
-smallest: min x'Dx over binary x with sum x = N (paper, section 4.2). The distortion is taken under
-the *true* pairing, so such subsets are oracle-selected.
+smallest: min x'Dx over binary x with sum x = N (paper, section 4.2). Under the *true* pairing such
+subsets are oracle-selected; `blindmatch.blind_subsets` selects without it.
 """
 
 import dataclasses
@@ -24,7 +24,10 @@ class Subsets:
     Attributes
     ----------
     classes : np.ndarray, shape (ranks, N), int64
-        Chosen classes, ascending within a rank; rank 0 is the best.
+        Chosen vision classes, ascending within a rank; rank 0 is the best.
+    language_classes : np.ndarray, shape (ranks, N), int64
+        Chosen language classes, each facing the vision class that it was paired with: the same
+        numbers where the true pairing was used.
     objectives : np.ndarray, shape (ranks,)
         Distortion summed over all ordered pairs of chosen classes.
     bound : float
@@ -37,6 +40,7 @@ class Subsets:
     """
 
     classes: np.ndarray
+    language_classes: np.ndarray
     objectives: np.ndarray
     bound: float
     status: str
@@ -100,11 +104,12 @@ def select_subsets(
     if size == classes:
         everything = np.arange(classes)[None, :]
         total = np.array([symmetric.sum()])
-        return Subsets(everything, total, float(total[0]), "optimal", "all classes", 0.0)
+        bound = float(total[0])
+        return Subsets(everything, everything, total, bound, "optimal", "all classes", 0.0)
     if not paired:
         raise BlindmatchError(
             f"size: {size} of {classes} classes asked for; subsets are selected by the true "
-            f"pairing, which is unknown here, so only all {classes} can be matched"
+            f"pairing, which is unknown here, so select blindly or match all {classes}"
         )
     found = _local_search(symmetric, size, ranks, np.random.default_rng(seed))
     bound, status = -np.inf, "local search"
@@ -116,6 +121,7 @@ def select_subsets(
         found |= pool
     chosen, objectives = _ranked(symmetric, found, ranks)
     return Subsets(
+        chosen,
         chosen,
         objectives,
         min(bound, float(objectives[0])),

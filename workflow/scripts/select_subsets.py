@@ -1,11 +1,13 @@
-"""Choose the classes with the smallest distortion under the true pairing."""
+"""Choose the most promising classes, with the true pairing (oracle) or without (blind)."""
 
 import argparse
+import json
 
-from blindmatch.config import MetricSettings, SubsetSettings
+from blindmatch.blind_subsets import select_blind
 from blindmatch.metrics import metrics
 from blindmatch.progress import say
 from blindmatch.script import one_sentence, settings
+from blindmatch.settings import MetricSettings, SubsetSettings
 from blindmatch.storage import read_cache, write_cache
 from blindmatch.subsets import select_subsets
 
@@ -13,8 +15,9 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--vision", required=True)
 parser.add_argument("--language", required=True)
 parser.add_argument("--metric", type=settings(MetricSettings), required=True)
+parser.add_argument("--selection", choices=["oracle", "blind"], required=True)
 parser.add_argument("--size", type=int, required=True)
-parser.add_argument("--ranks", type=int, required=True)
+parser.add_argument("--asked", type=json.loads, required=True)
 parser.add_argument("--subsets", type=settings(SubsetSettings), required=True)
 parser.add_argument("--seed", type=int, required=True)
 parser.add_argument("--threads", type=int, required=True)
@@ -32,26 +35,34 @@ if __name__ == "__main__":
             kernel=metric.kernel,
             dataset=vision.attributes["dataset"],
         )
-        found = select_subsets(
-            metric.distortion(vision.arrays["all"], language.arrays["all"]),
-            arguments.size,
-            ranks=arguments.ranks,
-            paired=vision.attributes["paired"],
-            method=arguments.subsets.method,
-            time_limit=arguments.subsets.time_limit,
-            threads=arguments.threads,
-            seed=arguments.seed,
-            report=say,
-        )
+        options = {
+            "ranks": arguments.asked["ranks"],
+            "method": arguments.subsets.method,
+            "time_limit": arguments.subsets.time_limit,
+            "threads": arguments.threads,
+            "seed": arguments.seed,
+            "report": say,
+        }
+        if arguments.selection == "oracle":
+            distortion = metric.distortion(vision.arrays["all"], language.arrays["all"])
+            paired = vision.attributes["paired"]
+            found = select_subsets(distortion, arguments.size, paired=paired, **options)
+        else:
+            both = vision.arrays["draws"], language.arrays["all"]
+            found = select_blind(*both, arguments.size, metric=metric, **options)
         write_cache(
             arguments.output,
             "subsets",
-            {"classes": found.classes, "objectives": found.objectives},
+            {
+                "classes": found.classes,
+                "language_classes": found.language_classes,
+                "objectives": found.objectives,
+            },
             {
                 "dataset": vision.attributes["dataset"],
                 "vision": vision.attributes["model"],
                 "language": language.attributes["model"],
-                "selection": "oracle",
+                "selection": arguments.selection,
                 "bound": found.bound,
                 "gap": found.gap,
                 "status": found.status,
@@ -61,6 +72,7 @@ if __name__ == "__main__":
             },
         )
         say(
-            f"{len(found.classes)} subsets of {arguments.size} classes by {found.method}: "
-            f"{found.status}, objective {found.objectives[0]:.4f}, gap {100 * found.gap:.2f} %"
+            f"{len(found.classes)} {arguments.selection} subsets of {arguments.size} classes by "
+            f"{found.method}: {found.status}, objective {found.objectives[0]:.4f}, "
+            f"gap {100 * found.gap:.2f} %"
         )
