@@ -3,14 +3,14 @@ PYTHON ?= python3
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: install demo test bench
+.PHONY: install demo study test bench
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[workflow,embed,gurobi,plot,demo,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[workflow,embed,gurobi,pot,mpopt,cluster,plot,demo,test]'
 	@echo "compiling the solver, once"
 	$(BIN)/python -c 'import blindmatch, numpy; blindmatch.solve(blindmatch.QAP(numpy.eye(3), numpy.eye(3)), threads=2)'
 	touch $@
@@ -21,6 +21,13 @@ demo: install
 	@echo "figure: results/figures/emoji100_scaling.pdf and .png"
 	@echo "table:  results/tables/emoji100_scaling.csv and .tex"
 	@echo "report: results/report.html"
+
+study: install
+	$(BIN)/snakemake --configfile config/study-offline.yaml --cores $(CORES)
+	$(BIN)/snakemake --configfile config/study-offline.yaml --report results/study-report.html --quiet
+	@echo "figures: results/figures/study_*.pdf and .png"
+	@echo "tables:  results/tables/study_*.csv and .tex"
+	@echo "report:  results/study-report.html"
 
 test: install
 	$(BIN)/ruff check .
@@ -33,6 +40,7 @@ bench: install
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[bench]'
 	$(BIN)/python benchmarks/embedding.py | tee benchmarks/embedding.md
 	$(BIN)/python benchmarks/solver.py | tee benchmarks/solver.md
+	$(BIN)/python benchmarks/exact.py | tee benchmarks/exact.md
 	$(BIN)/python benchmarks/proofs.py | tee benchmarks/proofs.md
 	$(BIN)/python benchmarks/incumbents.py | tee benchmarks/incumbents.md
 	$(BIN)/python benchmarks/gpu.py | tee benchmarks/gpu.md

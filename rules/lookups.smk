@@ -126,6 +126,11 @@ def solver_metric(wildcards):
     return canonical(name and named("metrics", name))
 
 
+def licences(wildcards):
+    """Resource function: how many of Gurobi's licences a solver takes."""
+    return int(named("solvers", wildcards.solver)["solver"] == "gurobi")
+
+
 def solver_lacks(wildcards):
     """Params function: why a solver cannot run here, so that it runs once it can."""
     return absent(solvers[named("solvers", wildcards.solver)["solver"]]) or "nothing"

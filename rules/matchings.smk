@@ -18,6 +18,7 @@ rule match:
     conda:
         "../envs/match.yaml"
     resources:
+        gurobi=licences,
         mem_mb=4000,
         runtime="3d",
     params:
@@ -50,6 +51,7 @@ rule match_all:
     conda:
         "../envs/match.yaml"
     resources:
+        gurobi=licences,
         mem_mb=4000,
         runtime="1d",
     params:

@@ -17,7 +17,7 @@ Options = dict[str, bool | int | float | str | None]
 class Settings(BaseModel):
     """A section of the configuration; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Source(Settings):

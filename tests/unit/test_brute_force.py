@@ -70,21 +70,27 @@ def test_a_time_limit_leaves_a_valid_bound():
 
 
 def test_the_bound_of_an_unfinished_search_rises_to_the_optimum():
-    from blindmatch.solvers._depth_first import least_open, new_search, search
-    from blindmatch.solvers._pair_costs import PairCosts
+    from blindmatch.solvers._depth_first import advance, least_open, new_search
+    from blindmatch.solvers._pair_costs import single_costs
 
     problem = QAP(*np.random.default_rng(0).normal(size=(2, 7, 7)))
     optimum = solve(problem, "brute-force").cost
-    given = problem.A_terms, problem.B_terms, problem.forbidden_pairs
-    state = new_search(7, PairCosts.of(problem).single)
-    best, best_cost = np.arange(7), np.array([problem.cost(np.arange(7))])
+    search = new_search(problem, single_costs(problem)[0], np.arange(7))
     depth, bounds = 0, []
     while depth >= 0:
-        depth, _ = search(*given, *state, best, best_cost, depth, 1)
-        bounds.append(min(least_open(state[1], state[3], state[4], depth), best_cost[0]))
+        bounds.append(min(least_open(search, depth), search.best_cost[0]))
+        depth, _ = advance(search, depth, 1)
     assert all(earlier <= later + 1e-12 for earlier, later in itertools.pairwise(bounds))
     assert bounds[0] < optimum - 0.1
+    assert problem.cost(search.best) == pytest.approx(optimum)
     assert bounds[-1] == pytest.approx(optimum)
+
+
+def test_transposing_both_matrices_leaves_the_first_bound_as_it_is():
+    A, B = np.random.default_rng(0).normal(size=(2, 8, 8))
+    cut, turned = (solve(QAP(*way), "brute-force", time_limit=0) for way in ((A, B), (A.T, B.T)))
+    assert not cut.optimal
+    assert cut.bound == pytest.approx(turned.bound, rel=1e-12)
 
 
 def test_ctrl_c_ends_the_search_with_the_best_found(monkeypatch):

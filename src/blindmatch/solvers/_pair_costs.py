@@ -48,16 +48,7 @@ class PairCosts:
         """
         require_square(problem)
         A_terms, B_terms = problem.A_terms, problem.B_terms
-        diagonals = (np.diagonal(terms, axis1=1, axis2=2) for terms in (A_terms, B_terms))
-        single = np.einsum("ti,tj->ij", *diagonals)
-        if problem.linear is not None:
-            single = single + problem.linear
-        penalty = 0.0
-        if problem.forbidden is not None:
-            # Sums without a forbidden pair lie within +- magnitude, and so do the remaining parts
-            # of sums with one; a third makes up for rounding and for problems of zeros.
-            penalty = 3.0 * problem.magnitude or 1.0
-            single = np.where(problem.forbidden, penalty, single)
+        single, penalty = single_costs(problem)
         symmetric = [(_part(a, 1.0), _part(b, 1.0)) for a, b in zip(A_terms, B_terms, strict=True)]
         skew = [(_part(a, -1.0), _part(b, -1.0)) for a, b in zip(A_terms, B_terms, strict=True)]
         symmetric, skew = (
@@ -67,6 +58,22 @@ class PairCosts:
             symmetric = [(np.zeros_like(A_terms[0]), np.zeros_like(B_terms[0]))]
         A, B = (np.stack(matrices) for matrices in zip(*symmetric, *skew, strict=True))
         return cls(2.0 * A, B, single, len(symmetric), penalty)
+
+
+def single_costs(problem: QAP) -> tuple[np.ndarray, float]:
+    """`single` and `penalty` of `PairCosts`."""
+    diagonals = (
+        np.diagonal(terms, axis1=1, axis2=2) for terms in (problem.A_terms, problem.B_terms)
+    )
+    single = np.einsum("ti,tj->ij", *diagonals)
+    if problem.linear is not None:
+        single = single + problem.linear
+    if problem.forbidden is None:
+        return single, 0.0
+    # Sums without a forbidden pair lie within +- magnitude, and so do the remaining parts of sums
+    # with one; a third makes up for rounding and for problems of zeros.
+    penalty = 3.0 * problem.magnitude or 1.0
+    return np.where(problem.forbidden, penalty, single), penalty
 
 
 def _part(matrix: np.ndarray, sign: float) -> np.ndarray:

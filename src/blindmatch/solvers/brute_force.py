@@ -12,10 +12,8 @@ from blindmatch.progress import Report, Ticker
 from blindmatch.qap import QAP, Matching
 from blindmatch.solvers import Solver, require_square, solvers
 from blindmatch.solvers._interrupt import interruptible
-from blindmatch.solvers._pair_costs import PairCosts
+from blindmatch.solvers._pair_costs import single_costs
 
-#: Tabu searches before the exact one.
-_STARTS = 3
 _NODES_PER_CALL = 1_000
 
 
@@ -42,8 +40,6 @@ class BruteForce(Solver):
         "blindmatch.lap._shortest_path",
         "blindmatch.qap",
         "blindmatch.solvers._depth_first",
-        "blindmatch.solvers._incumbent",
-        "blindmatch.solvers._local_search",
         "blindmatch.solvers._pair_costs",
         "blindmatch.solvers.brute_force",
     )
@@ -81,39 +77,30 @@ def _compile() -> None:
 
 
 def _search(problem: QAP, seed: int, time_limit: float | None, progress: Report | None) -> Matching:
-    from blindmatch.solvers._depth_first import least_open, new_search, search
-    from blindmatch.solvers._incumbent import Incumbent
+    from blindmatch.solvers._depth_first import advance, least_open, new_search
 
     start = time.perf_counter()
-    costs = PairCosts.of(problem)
-    incumbent = Incumbent(problem, costs, seed)
-    for _ in range(_STARTS):
-        incumbent.restart()
-    best = incumbent.permutation.copy()
-    best_cost = np.array([problem.cost(best) - problem.constant])
-    given = (problem.A_terms, problem.B_terms, problem.forbidden_pairs)
-    state = new_search(problem.size, costs.single)
+    single, penalty = single_costs(problem)
+    first = problem.draw(np.random.default_rng(seed))
+    search, depth, nodes = new_search(problem, single, first), 0, 1
     ticker = Ticker(progress)
     status = "optimal"
-    # The root is opened in any case: its bound is the one of Gilmore and Lawler.
-    depth, nodes = search(*given, *state, best, best_cost, 0, 1)
     with interruptible() as interrupted:
         while depth >= 0:
             if interrupted() or (time_limit is not None and _since(start) >= time_limit):
                 status = "interrupted" if interrupted() else "time limit"
                 break
-            depth, more = search(*given, *state, best, best_cost, depth, _NODES_PER_CALL)
+            depth, more = advance(search, depth, _NODES_PER_CALL)
             nodes += more
-            ticker(functools.partial(_sentence, nodes, problem, best))
-    cost = problem.cost(best)
-    _, spent, _, bounds, counts, _, _ = state
+            ticker(functools.partial(_sentence, nodes, problem, search.best))
+    cost = problem.cost(search.best)
     # The search compares sums in floating point: what it proves, it proves up to rounding.
-    open_cost = least_open(spent, bounds, counts, depth) + problem.constant
-    bound = min(cost, open_cost) - _rounding(problem, costs)
+    open_cost = least_open(search, depth) + problem.constant
+    bound = min(cost, open_cost) - _rounding(problem, penalty)
     optimal = status == "optimal"
     seconds = _since(start)
     return Matching(
-        best,
+        search.best,
         cost,
         bound,
         optimal=optimal,
@@ -133,7 +120,7 @@ def _sentence(nodes: int, problem: QAP, best: np.ndarray) -> str:
     return f"{nodes:,} nodes: cost {problem.cost(best):.6g}"
 
 
-def _rounding(problem: QAP, costs: PairCosts) -> float:
+def _rounding(problem: QAP, penalty: float) -> float:
     """How far two ways to sum one cost can differ: additions of parts of at most this magnitude."""
     additions = len(problem.A_terms) * problem.size**2 + 4 * problem.size
-    return 2.0 * additions * 2.0**-53 * (problem.magnitude + costs.penalty)
+    return 2.0 * additions * 2.0**-53 * (problem.magnitude + penalty)
