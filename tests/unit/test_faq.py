@@ -7,7 +7,7 @@ from scipy.optimize import quadratic_assignment
 from blindmatch.qap import QAP
 from blindmatch.solvers import solve
 from blindmatch.solvers._pair_costs import PairCosts
-from blindmatch.solvers.faq import frank_wolfe
+from blindmatch.solvers.faq import _barycentre, frank_wolfe
 
 
 def random_problem(size, seed, symmetric=True):
@@ -73,3 +73,43 @@ def test_a_time_limit_of_zero_gives_a_valid_matching():
     matching = solve(problem, "faq", time_limit=0)
     assert (matching.iterations, matching.status) == (0, "time limit")
     assert matching.cost == problem.cost(matching.permutation)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_single_run_of_the_paper_is_that_of_scipy(seed, symmetric):
+    problem = random_problem(20, seed, symmetric)
+    matching = solve(problem, "faq", starts=1, barycentre=True, refine=False)
+    peer = quadratic_assignment(problem.A, problem.B)
+    assert np.array_equal(matching.permutation, peer.col_ind)
+    assert matching.cost == pytest.approx(peer.fun)
+
+
+def test_only_the_first_start_is_the_barycentre():
+    problem = random_problem(30, 0)
+    single, several, random = (
+        solve(problem, "faq", starts=starts, barycentre=barycentre, refine=False)
+        for starts, barycentre in ((1, True), (20, True), (20, False))
+    )
+    assert several.cost < single.cost
+    assert not np.array_equal(random.permutation, single.permutation)
+
+
+def test_refinement_is_as_asked_for():
+    problem = random_problem(40, 3)
+    rough, fine = (
+        solve(problem, "faq", starts=1, iterations=1, refine=refine) for refine in (False, True)
+    )
+    assert fine.cost < rough.cost
+
+
+def test_the_barycentre_leaves_out_forbidden_pairs():
+    allowed = np.ones((5, 5), dtype=bool)
+    allowed[0, 1:] = allowed[1:, 0] = False
+    allowed[2, 2] = False
+    matrix = _barycentre(allowed)
+    assert np.all(matrix[~allowed] == 0.0)
+    assert np.all(matrix[allowed] > 0.0)
+    assert matrix.sum(axis=0) == pytest.approx(np.ones(5))
+    assert matrix.sum(axis=1) == pytest.approx(np.ones(5))
+    assert np.ptp(_barycentre(np.ones((4, 4), dtype=bool))) == 0.0
