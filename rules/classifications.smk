@@ -65,7 +65,7 @@ rule classify:
         solver=entry_of("solvers", "solver"),
         solver_metric=solver_metric,
         lacks=solver_lacks,
-        asked=asked("classifications", "draws"),
+        asked=asked("classifications", "draws", "nulls"),
         code=code_of(
             "solvers",
             "solver",

@@ -133,6 +133,9 @@ class ClassificationSettings(Study):
     clusterings: Names
     solvers: Names
     draws: Count = Field(1, description="How many random halves of the images are clustered.")
+    nulls: int = Field(
+        0, ge=0, description="Problems without common structure to compare each matching with."
+    )
 
 
 class AblationSettings(Study):
