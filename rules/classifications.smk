@@ -48,13 +48,13 @@ rule classify:
         index="results/datasets/{dataset}/index.h5",
         draws="results/datasets/{dataset}/draws.h5",
     output:
-        "results/classifications/{dataset}/{metric}/{clustering}/{solver}/{vision}"
-        "/{language}.parquet",
+        "results/classifications/{dataset}/{metric}/{clustering}/{solver}/{vision}/"
+        "{language}.parquet",
     log:
         "logs/classify/{dataset}/{metric}/{clustering}/{solver}/{vision}/{language}.log",
     benchmark:
-        "results/benchmarks/classify/{dataset}/{metric}/{clustering}/{solver}/{vision}"
-        "/{language}.tsv"
+        "results/benchmarks/classify/{dataset}/{metric}/{clustering}/{solver}/{vision}/"
+        "{language}.tsv"
     conda:
         "../envs/match.yaml"
     resources:

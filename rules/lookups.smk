@@ -1,5 +1,6 @@
 # From wildcards to inputs and params: the few functions that rules share.
 import json
+from string import Formatter
 
 from blindmatch.provenance import code_digest
 from blindmatch.registry import nearest
@@ -16,9 +17,12 @@ EMBEDDING = [
     "blindmatch.models._weights",
 ]
 
-# Whose logic decides which classes are chosen.
-SELECTING = [f"blindmatch.{name}" for name in ("subsets", "metrics", "losses", "kernels")]
-SELECTING += ["blindmatch.blind_subsets", *solvers["tabu"].modules]
+# Whose logic decides which classes are chosen, by way of selection.
+ORACLE = [f"blindmatch.{name}" for name in ("subsets", "metrics", "losses", "kernels")]
+SELECTING = {
+    "oracle": ORACLE,
+    "blind": [*ORACLE, "blindmatch.blind_subsets", "blindmatch.qap", *solvers["tabu"].modules],
+}
 # Whose logic decides what is known about a matching, beside its solver.
 MATCHING = [
     f"blindmatch.{name}" for name in ("matching", "trust", "qap", "metrics", "losses", "kernels")
@@ -36,15 +40,34 @@ EXPERIMENTS_OF_SUBSETS = [study for study in STUDIES["experiments"].values() if 
 ASKED["subsets"] = demands(EXPERIMENTS_OF_SUBSETS, SUBSETS)
 ASKED["clusters"] = demands(STUDIES["classifications"].values(), CLUSTERS)
 
+# How their paths are made.
+PATTERNS = {section: {study.path for study in STUDIES[section].values()} for section in SECTIONS}
+PATTERNS |= {"subsets": {SUBSETS}, "clusters": {CLUSTERS}}
+
+
+def file_of(section, wildcards):
+    """The file of a job, or None if no study of the section has such files.
+
+    It is made from wildcards, as Snakemake does not compare params that are made from `output`.
+    """
+    values = dict(wildcards.items())
+    for pattern in PATTERNS[section]:
+        # Settings are called like wildcards, but in the plural where they are lists.
+        path = pattern.replace("s}", "}")
+        if {name for _, name, _, _ in Formatter().parse(path) if name} == set(values):
+            return path.format(**values)
+    return None
+
 
 def asked(section, *settings):
-    """Params function: what a file must hold, by name; of `settings` only, if there are any."""
+    """Params function: what a file must hold, by name."""
 
-    def demand(wildcards, output):
-        if output[0] not in ASKED[section]:
-            raise WorkflowError(f"{output[0]}: none of the configured {section} asks for it")
-        demand = ASKED[section][output[0]]
-        return canonical({name: demand[name] for name in (settings or demand)})
+    def demand(wildcards):
+        file = file_of(section, wildcards)
+        if file not in ASKED[section]:
+            job = ", ".join(f"{name} {value}" for name, value in wildcards.items())
+            raise WorkflowError(f"none of the configured {section} asks for this file: {job}")
+        return canonical({name: ASKED[section][file][name] for name in settings})
 
     return demand
 
@@ -52,8 +75,8 @@ def asked(section, *settings):
 def metrics_asked(section):
     """Params function: the metrics that a file must hold, with their settings."""
 
-    def entries(wildcards, output):
-        names = json.loads(asked(section, "metrics")(wildcards, output))["metrics"]
+    def entries(wildcards):
+        names = json.loads(asked(section, "metrics")(wildcards))["metrics"]
         return canonical({name: named("metrics", name) for name in names})
 
     return entries
@@ -111,8 +134,8 @@ def metric_in_path(wildcards):
 
 def metrics_of_all(wildcards):
     """The metrics of a job that matches all classes."""
-    path = "results/matchings/{dataset}/{solver}/{vision}/{language}/all.parquet"
-    return ASKED["experiments"].get(path.format(**wildcards), {"metrics": []})["metrics"]
+    demand = ASKED["experiments"].get(file_of("experiments", wildcards), {"metrics": []})
+    return demand["metrics"]
 
 
 def metric_entry(wildcards):

@@ -8,13 +8,13 @@ rule match:
         language=kernels_of("language", metric_in_path),
         subsets="results/subsets/{dataset}/{metric}/{selection}/{vision}/{language}/n{size}.h5",
     output:
-        "results/matchings/{dataset}/{metric}/{selection}/{solver}/{vision}/{language}"
-        "/n{size}.parquet",
+        "results/matchings/{dataset}/{metric}/{selection}/{solver}/{vision}/{language}/"
+        "n{size}.parquet",
     log:
         "logs/match/{dataset}/{metric}/{selection}/{solver}/{vision}/{language}/n{size}.log",
     benchmark:
-        "results/benchmarks/match/{dataset}/{metric}/{selection}/{solver}/{vision}/{language}"
-        "/n{size}.tsv"
+        "results/benchmarks/match/{dataset}/{metric}/{selection}/{solver}/{vision}/{language}/"
+        "n{size}.tsv"
     conda:
         "../envs/match.yaml"
     resources:

@@ -11,8 +11,8 @@ rule select_subsets:
     log:
         "logs/select_subsets/{dataset}/{metric}/{selection}/{vision}/{language}/n{size}.log",
     benchmark:
-        "results/benchmarks/select_subsets/{dataset}/{metric}/{selection}/{vision}/{language}"
-        "/n{size}.tsv"
+        "results/benchmarks/select_subsets/{dataset}/{metric}/{selection}/{vision}/{language}/"
+        "n{size}.tsv"
     conda:
         "../envs/match.yaml"
     threads: 4
@@ -25,7 +25,7 @@ rule select_subsets:
         asked=asked("subsets", "ranks"),
         subsets=canonical(config["subsets"]),
         seed=config["seed"],
-        code=code_digest(*SELECTING),
+        code=lambda wildcards: code_digest(*SELECTING[wildcards.selection]),
     shell:
         "python $BLINDMATCH_ROOT/workflow/scripts/select_subsets.py"
         " --vision {input.vision:q} --language {input.language:q} --metric {params.metric:q}"

@@ -91,6 +91,7 @@ def select_blind(
         found,
         language_classes=order[pairing][found.classes],
         seconds=round(time.monotonic() - start, 3),
+        matchings=len(permutations),
     )
 
 

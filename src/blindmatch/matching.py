@@ -147,24 +147,40 @@ def match_draws(
                 # The language side in random order: no solver can profit from that of the classes.
                 order = np.random.default_rng([seed, rank]).permutation(len(columns))
                 facing = _facing(rows, columns[order], everything.size)
-
-                def pair(metric, draw=draw, rows=rows, facing=facing):
-                    kernel = language[metric.kernel][np.ix_(facing, facing)]
-                    return metric.pair(vision[metric.kernel][draw], kernel, rows)
-
-                finished = pair(metric)
-                problem = solved = QAP.from_metric(metric, *finished)
+                kernels = _compared(metric, vision, language, draw, rows, facing)
+                problem = solved = QAP.from_metric(metric, *kernels)
                 if solver_metric is not None:
-                    solved = QAP.from_metric(solver_metric, *pair(solver_metric))
+                    others = _compared(solver_metric, vision, language, draw, rows, facing)
+                    solved = QAP.from_metric(solver_metric, *others)
                 found = _solve(solver, solved, seed, time_limit, report)
                 if solver_metric is not None and len(found.permutation):
                     found = _evaluated(found, problem)
                 row = {"metric": slug, "rank": rank, "draw": draw, "seed": seed}
                 row |= _result(found, problem, metric, rows, columns, order, paired)
-                raw = vision[metric.kernel][draw][np.ix_(rows, rows)]
-                same = solver if solver_metric is None else None
-                trust = (found, problem, raw, finished[1], metric, same, nulls, seed, time_limit)
-                yield row | _trust(*trust)
+                yield row | _trust(
+                    found,
+                    problem,
+                    vision[metric.kernel][draw][np.ix_(rows, rows)],
+                    kernels[1],
+                    metric=metric,
+                    solver=solver if solver_metric is None else None,
+                    nulls=nulls,
+                    seed=seed,
+                    time_limit=time_limit,
+                )
+
+
+def _compared(
+    metric: Metric,
+    vision: Mapping[str, np.ndarray],
+    language: Mapping[str, np.ndarray],
+    draw: int,
+    rows: np.ndarray,
+    facing: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The matrices that a metric compares, of the vision classes and those that face them."""
+    faced = language[metric.kernel][np.ix_(facing, facing)]
+    return metric.pair(vision[metric.kernel][draw], faced, rows)
 
 
 def _facing(rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
@@ -242,13 +258,17 @@ def _trust(
     problem: QAP,
     vision: np.ndarray,
     language: np.ndarray,
+    *,
     metric: Metric,
     solver: Solver | None,
     nulls: int,
     seed: int,
     time_limit: float | None,
 ) -> dict:
-    """What tells without labels whether a matching deserves belief; nothing without nulls."""
+    """What tells without labels whether a matching deserves belief; nothing without nulls.
+
+    Without a solver, which is one that solved another metric's problem, there are no nulls.
+    """
     if not nulls or not len(found.permutation):
         return {"margins": [], "null_costs": [], "z": float("nan"), "p_value": float("nan")}
     same = {"metric": metric, "seed": seed, "time_limit": time_limit}

@@ -37,6 +37,8 @@ class Subsets:
     method : str
         "all classes", "gurobi" or "local search".
     seconds : float
+    matchings : int
+        Matchings of all classes that a blind selection rests on; 0 with the true pairing.
     """
 
     classes: np.ndarray
@@ -46,6 +48,7 @@ class Subsets:
     status: str
     method: str
     seconds: float
+    matchings: int = 0
 
     @property
     def gap(self) -> float:

@@ -9,7 +9,7 @@ from blindmatch.solvers import Solver, Unavailable, solvers
 
 pytest.importorskip("torch", reason="extra: embed")
 
-INNER_PRODUCT = metrics["inner-product"]()
+INNER_PRODUCT = metrics["inner-product"](standardised=False)
 EXACT = solvers["brute-force"]()
 
 

@@ -22,6 +22,7 @@ def kernels(metric=GW, classes=16, spoiled=4, seed=0):
 def test_classes_with_common_structure_are_chosen_with_their_counterparts():
     found = select_blind(*kernels(), 6, metric=GW, ranks=2, method="local-search")
     assert found.classes.shape == found.language_classes.shape == (2, 6)
+    assert found.matchings == 20
     assert np.mean(found.classes[0] < 12) >= 5 / 6
     assert np.mean(found.classes[0] == found.language_classes[0]) >= 5 / 6
 

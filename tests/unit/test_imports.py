@@ -6,7 +6,8 @@ import pytest
 
 import blindmatch
 
-HEAVY = {"torch", "torchvision", "pandas", "matplotlib", "gurobipy", "snakemake", "numba"}
+HEAVY = {"torch", "torchvision", "pandas", "matplotlib", "seaborn", "sklearn", "umap", "joblib"}
+HEAVY |= {"ot", "gurobipy", "pylibmgm", "snakemake", "numba"}
 #: Where drawing happens, and compiled kernels that solvers import when they solve.
 EXEMPT = ("blindmatch.plotting.",)
 

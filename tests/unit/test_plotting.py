@@ -1,5 +1,7 @@
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 from blindmatch.errors import BlindmatchError
 from blindmatch.plotting import draw_figure, write_table
@@ -7,6 +9,7 @@ from blindmatch.plotting._notes import conditions, counted
 from blindmatch.plotting._rows import by_way, family_of, usable, with_accuracy
 from blindmatch.plotting._summary import summarise
 from blindmatch.storage import write_table as write_rows
+from blindmatch.studies import KINDS
 from tests.matchings import NAN, absent, figure_entry, frame_of, matching
 
 STYLES = {"a-net": {"label": "A-Net 50%", "color": "#123456", "marker": "s"}, "b-net": None}
@@ -39,6 +42,7 @@ def test_numbers_are_written_in_full_and_for_print(aggregate, tmp_path):
     write_table("metrics", aggregate, tmp_path / "t.csv", tmp_path / "t.tex", **SHOWN)
     table = pd.read_csv(tmp_path / "t.csv")
     assert table["vision"].tolist() == ["a-net", "a-net", "b-net", "b-net"]
+    assert table["seed"].tolist() == [42] * 4
     assert table["accuracy_percent_mean"].tolist() == [50.0] * 4
     assert table["accuracy_percent_sd"].tolist() == pytest.approx([35.3553] * 4)
     printed = (tmp_path / "t.tex").read_text()
@@ -47,7 +51,7 @@ def test_numbers_are_written_in_full_and_for_print(aggregate, tmp_path):
         r"\toprule",
         r"\label{tab:t}",
         r"\caption{Toys \& more. ",
-        "2 draws; seed 42; no time limit; all classes",
+        r"divided by N$^2$; 2 draws; seed 42; no time limit; all classes",
         "in all rows: dataset toys, language words, solver exact, size 10, n 2.}",
         r"A-Net 50\% & cka & 50.0 $\pm$ 35.4",
     ):
@@ -95,6 +99,15 @@ def test_an_aggregate_with_nothing_to_show_is_an_error_that_names_it(tmp_path, r
     assert not (tmp_path / "a.png").exists()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_aggregate_is_an_error_for_every_kind(tmp_path, kind):
+    path = tmp_path / "empty.parquet"
+    bare = pa.table({"draw": pa.array([], pa.int64())})
+    pq.write_table(bare.replace_schema_metadata({"blindmatch": "{}"}), path)
+    with pytest.raises(BlindmatchError, match=r"empty\.parquet: expected rows of a study"):
+        write_table(kind, path, tmp_path / "t.csv", tmp_path / "t.tex", **SHOWN)
+
+
 def test_one_unpaired_dataset_among_others_is_not_drawn_silently():
     frame = frame_of([matching(), matching(dataset="mine", accuracy=NAN)])
     with pytest.raises(BlindmatchError, match=r"unknown \(mine\)"):
@@ -135,6 +148,40 @@ def test_the_note_tells_limits_selection_and_who_was_skipped():
     assert "skipped: absent (no licence), Slow at N = 20 (too large)" in note
 
 
+def test_the_note_tells_how_subsets_were_selected():
+    how = {"selection_method": "local search", "selection_limit": 60.0}
+    rows = [
+        matching(selection=way, rank=rank, selection_matchings=count, **how)
+        for way, counts in (("oracle", (0, 0)), ("blind", (20, 3)))
+        for rank, count in enumerate(counts)
+    ]
+    missing = dict.fromkeys((*how, "selection_matchings"))
+    note = conditions(frame_of([*rows, matching(size=20, **missing)]), {})
+    assert (
+        "oracle-selected and blind-selected subsets (N = 20: all classes), by local search within "
+        "60 s, blindly from 3 to 20 matchings of all classes"
+    ) in note
+
+
+def test_all_classes_of_one_dataset_may_be_a_subset_of_another():
+    rows = [matching(), matching(dataset="more", selection="oracle")]
+    assert "oracle-selected subsets (N = 10 of toys: all classes)" in conditions(frame_of(rows), {})
+
+
+def test_of_many_reasons_to_skip_a_solver_the_note_says_the_first():
+    rows = [matching(solver="paid")]
+    rows += [absent(f"too small for {size}", solver="paid", size=size) for size in (20, 30, 40)]
+    note = conditions(frame_of(rows), {})
+    assert "skipped: paid at N = 20 to 40 (too small for 20, and 2 more reasons)" in note
+
+
+def test_a_random_matching_that_stands_in_is_not_shown_as_the_solvers():
+    rows = [matching(), matching(solver="slow", size=20, status="stopped without a matching")]
+    frame = frame_of([*rows, matching(solver="slow", status="stopped")])
+    assert usable(frame)["size"].tolist() == [10, 10]
+    assert "skipped: slow at N = 20 (stopped without a matching)" in conditions(frame, {})
+
+
 def test_the_note_counts_what_a_point_is_the_mean_of():
     rows = [
         matching(size=size, rank=rank, draw=draw)
@@ -145,7 +192,25 @@ def test_the_note_counts_what_a_point_is_the_mean_of():
     rows += [row | {"vision": "b-net", "size": 6} for row in rows if row["size"] == 5]
     said = counted(frame_of(rows), ["vision"])
     assert said == "mean ± sd, n = 6 a point (2 subsets × 3 draws; n = 3 at N = 10)"
+    rows += [row | {"size": 11} for row in rows if row["size"] == 10]
+    # Sizes with the same counts are named together.
+    assert "n = 6 at N = 5, 6" in counted(frame_of(rows), ["solver"])
     assert counted(frame_of(rows[:1]), ["vision"]) == "one matching a point"
+
+
+def test_a_table_falls_into_blocks_whatever_the_order_of_the_rows():
+    rows = [
+        matching(solver=solver, vision=vision)
+        for solver in ("quick", "exact")
+        for vision in ("b-net", "a-net")
+    ]
+    table = summarise(frame_of(rows), ["vision", "solver"])
+    assert table[["vision", "solver"]].values.tolist() == [
+        ["b-net", "quick"],
+        ["b-net", "exact"],
+        ["a-net", "quick"],
+        ["a-net", "exact"],
+    ]
 
 
 def test_a_summary_tells_what_can_be_known_without_labels():

@@ -2,7 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from blindmatch.plotting import write_table
 from blindmatch.plotting.ablation import tabulate
+from blindmatch.storage import write_table as write_rows
+from tests.matchings import figure_entry
 
 nan = float("nan")
 
@@ -54,6 +57,14 @@ def test_each_solver_has_a_row_in_the_order_of_the_study():
     assert (first["sweeps_median"], first["seconds_median"]) == (50, 2.5)
     assert first["ended"] == "time limit (1), stalled (1)"
     assert "skipped" not in table
+
+
+def test_costs_that_are_much_alike_are_printed_with_more_decimals(tmp_path):
+    write_rows(tmp_path / "a.parquet", [row("original", draw) for draw in (0, 1)], {"seed": 42})
+    shown = {"title": "Steps", "styles": {}, "figure": figure_entry()}
+    outputs = (tmp_path / "t.csv", tmp_path / "t.tex")
+    write_table("ablation", tmp_path / "a.parquet", *outputs, **shown)
+    assert r"-1.03500 $\pm$ 0.00707" in outputs[1].read_text()
 
 
 def test_sizes_are_told_apart():

@@ -4,6 +4,7 @@ import pytest
 from blindmatch.plotting import draw_figure
 from blindmatch.plotting.phase import draw, tabulate
 from blindmatch.storage import write_table
+from tests.matchings import notes
 
 #: Marks of each draw: proved, truth found, truth beaten.
 FOUND = {(10, 20): "PT T", (10, 80): "PB B", (20, 20): "T T", (20, 80): "B"}
@@ -32,16 +33,16 @@ ROWS = [
 @pytest.fixture
 def frame():
     rows = pd.DataFrame(ROWS)
-    rows.attrs = {"dimension": 20}
+    rows.attrs = {"dimension": 20, "seed": 42}
     return rows
 
 
 def test_the_figure_counts_each_cell_and_tells_its_n_and_limit(frame):
     figure = draw(frame, title="Clouds", styles={}, figure={})
-    panels, title = figure.axes[:3], figure.get_suptitle()
-    assert title.startswith("Clouds\n")
-    assert "n = 2 problems (1 at N = 20, 80 %)" in title
-    assert "20 coordinates" in title
+    panels, said = figure.axes[:3], notes(figure)
+    assert said.startswith("Clouds ")
+    assert "n = 2 problems (1 at N = 20, 80 %)" in said
+    assert "20 coordinates; seed 42; time limit 60 s a problem" in said
     assert panels[0].get_title() == "optimum proved within 60 s"
     # Smallest noise first, as the rows stand from bottom to top.
     digits = [[text.get_text() for text in panel.texts] for panel in panels]
@@ -64,5 +65,5 @@ def test_the_table_holds_the_shares_of_each_cell(frame):
     first = table.loc[10, 20]
     assert (first["n"], first["proved_optimal"], first["truth_found"]) == (2, 0.5, 1.0)
     assert (first["truth_proved"], first["truth_beaten"]) == (0.5, 0.0)
-    assert (first["gap_median"], first["seconds_median"]) == (0.125, 1.0)
+    assert (first["gap_median"], first["seconds_median"], first["time_limit"]) == (0.125, 1.0, 60.0)
     assert (table.loc[20, 80]["n"], table.loc[20, 80]["truth_beaten"]) == (1, 1.0)

@@ -57,7 +57,10 @@ def test_a_solver_that_could_not_run_stays_in_the_table():
     assert (paid["n"], paid["skipped"]) == (0, "no licence")
 
 
-def test_the_metric_of_the_reference_code_is_marked():
-    rows = [matching(metric=metric) for metric in ("gw", "cka", "cka-reference")]
-    remarks = tabulate_metrics(frame_of(rows)).set_index("metric")["remark"]
-    assert remarks.notna().to_dict() == {"gw": False, "cka": False, "cka-reference": True}
+def test_metrics_stand_in_the_order_of_the_study_and_the_reference_codes_is_marked():
+    metrics = ["gw", "cka-reference", "cka"]
+    rows = [matching(metric=metric) for metric in sorted(metrics)]
+    table = tabulate_metrics(frame_of(rows, metrics=metrics))
+    assert table["metric"].tolist() == metrics
+    assert "cka-reference is the reference code's" in table.attrs["note"]
+    assert "reference code" not in tabulate_metrics(frame_of([matching()])).attrs["note"]

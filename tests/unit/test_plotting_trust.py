@@ -91,6 +91,14 @@ def test_sizes_are_told_apart_where_they_vary():
     assert "-0.60 (1.00 within a size), n = 4" in drawn(given).axes[0].get_title()
 
 
+def test_models_of_one_size_are_told_apart_by_colour_and_datasets_by_marker():
+    def names(rows):
+        return [text.get_text() for text in drawn(rows).axes[0].get_legend().get_texts()]
+
+    assert names(rows() + rows(vision="b-net")) == ["a-net", "b-net"]
+    assert names(rows() + rows(dataset="more")) == ["a-net", "toys", "more"]
+
+
 def test_one_draw_has_no_stability_and_no_margins_no_curve():
     few = [row | {"margins": []} for row in rows()[::2]]
     few[1] |= {"classes": [0, 1, 2, 3], "language_classes": [0, 1, 2, 3]}

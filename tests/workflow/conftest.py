@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.workflow.tiny import write_embeddings, write_study
+
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles")
 
@@ -73,3 +75,13 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
     return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Project:
+    """The tiny study with all its results; tests leave them as they are."""
+    pytest.importorskip("sklearn")
+    project = Project(tmp_path_factory.mktemp("tiny"))
+    write_embeddings(project)
+    project.build(*write_study(project))
+    return project

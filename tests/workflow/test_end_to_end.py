@@ -9,33 +9,34 @@ import time
 
 import numpy as np
 import pytest
+import yaml
 
 from blindmatch.storage import open_embeddings, read_cache, read_table
 from tests.datafiles import write_cifar100, write_image_zip
 from tests.workflow.conftest import Project
 
-SHORT = {"solver": "hahn-grant", "time_limit": 2}
+SHORT = {"solver": "hahn-grant", "time_limit": 1}
 
 
 @pytest.fixture(scope="module")
 def cifar(project):
     """The card's call on a small CIFAR-100, placed by hand, with two small models."""
     folder = project.root / "resources/datasets/cifar-100"
-    archive = write_cifar100(folder, images_per_class=12)
+    archive = write_cifar100(folder, images_per_class=12, classes=20)
     project.write_config(
         "small.yaml",
         {
-            "draws": 3,
             "subsets": {"time_limit": 1},
             "solvers": {"short": SHORT},
             "models": {"pixels-8": {"modality": "vision", "family": "pixels", "resolution": 8}},
             "datasets": {
                 "cifar-100": {
+                    "classes": None,
                     "sources": {
                         archive.name: {
                             "checksum": f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}"
                         }
-                    }
+                    },
                 }
             },
             "experiments": {
@@ -43,7 +44,7 @@ def cifar(project):
                     "vision": ["efficientnet-lite0", "pixels-8"],
                     "language": ["all-minilm-l6-v2"],
                     "solvers": ["short"],
-                    "sizes": [5, 20],
+                    "sizes": [5, 10],
                     "ranks": 2,
                     "draws": 1,
                 }
@@ -57,7 +58,7 @@ def test_the_cards_call_draws_the_figure_from_a_hand_placed_file(cifar):
     output = cifar.build("results/figures/cifar100_scaling.pdf", "--configfile", "small.yaml")
     assert "fetch_source" not in output
     assert (cifar.root / "results/figures/cifar100_scaling.pdf").read_bytes()[:4] == b"%PDF"
-    rows, _ = read_table(cifar.root / "results/aggregates/cifar100_scaling.parquet")
+    rows, _ = read_table(cifar.root / "results/aggregates/experiments/cifar100_scaling.parquet")
     assert len(rows) == 2 * 2 * 2
     assert {row["selection"] for row in rows} == {"oracle"}
     for row in rows:
@@ -66,7 +67,7 @@ def test_the_cards_call_draws_the_figure_from_a_hand_placed_file(cifar):
     embeddings = open_embeddings(
         cifar.root / "results/embeddings/cifar-100/vision/efficientnet-lite0.h5"
     )
-    assert embeddings.arrays["embeddings"].shape == (1200, 1280)
+    assert embeddings.arrays["embeddings"].shape == (240, 1280)
     assert embeddings.attributes["sha256"].startswith("5793442")
     seeds = read_cache(cifar.root / "results/datasets/cifar-100/draws.h5", "draws").arrays["seeds"]
     assert seeds[:2].tolist() == [734796314, 576165995]
@@ -107,6 +108,15 @@ def test_a_download_that_fails_says_what_from_where_and_where_to_put_it(project)
     for part in (url, checksum, "resources/datasets/nowhere", "archive.tar.gz"):
         assert part in sentence
     assert not list(project.root.glob("resources/datasets/nowhere/*"))
+
+
+def test_a_synthetic_source_is_drawn_once_and_read_as_what_it_stands_for(project):
+    pytest.importorskip("resvg_py")
+    call = ("results/datasets/synthetic-coco/index.h5", "--configfile", "config/study-offline.yaml")
+    assert "drawn from emoji in the format of coco-captions" in project.build(*call)
+    index = read_cache(project.root / call[0], "index")
+    assert index.arrays["labels"].tolist() == list(range(120))
+    assert project.jobs(*call) == {}
 
 
 @functools.cache
@@ -151,20 +161,34 @@ def own_embeddings(project, vision, language, **experiment):
     return "--configfile", "own.yaml"
 
 
-def test_own_embeddings_need_no_images_and_one_row_a_class_needs_no_draws(project):
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A study of own embeddings, its call, and what was said while it was made."""
+    project = Project(tmp_path_factory.mktemp("own"))
     call = own_embeddings(project, *clouds())
-    output = project.build(*call)
+    return project, call, project.build(*call)
+
+
+def test_own_embeddings_need_no_images_and_one_row_a_class_needs_no_draws(own):
+    project, call, output = own
     assert "every class has one image: random halves are impossible, all images are used" in output
-    rows, _ = read_table(project.root / "results/aggregates/own.parquet")
+    rows, _ = read_table(project.root / "results/aggregates/experiments/own.parquet")
     assert [(row["size"], row["accuracy"], row["optimal"]) for row in rows] == [
         (8, 1.0, True),
         (12, 1.0, True),
     ]
     assert project.jobs(*call) == {}
-    np.save(project.root / "language.npy", clouds()[1].astype(np.float32) * 2)
+
+
+def test_other_numbers_in_an_embedding_file_are_embedded_again(own):
+    project, call, _ = own
+    path = project.root / "language.npy"
+    status = path.stat()
+    np.save(path, clouds()[1].astype(np.float32) * 2)
     jobs = project.jobs(*call)
-    assert jobs["embed_language"] == 1
-    assert jobs["figure_scaling"] == 1
+    assert (jobs["embed_language"], jobs["figure_scaling"]) == (1, 1)
+    np.save(path, clouds()[1].astype(np.float32))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 @pytest.mark.parametrize(
@@ -192,9 +216,12 @@ def test_embeddings_that_cannot_be_matched_end_in_one_sentence(tmp_path, spoil, 
     assert not (tmp_path / "results/figures/own.pdf").exists()
 
 
-def test_fewer_classes_than_n_is_said_with_both_numbers(tmp_path):
-    project = Project(tmp_path)
-    output = project.fail(*own_embeddings(project, *clouds(), sizes=[15]))
+def test_fewer_classes_than_n_is_said_with_both_numbers(own):
+    project, (option, name), _ = own
+    study = yaml.safe_load((project.root / name).read_text())
+    study["experiments"]["own"]["sizes"] = [15]
+    project.write_config("larger.yaml", study)
+    output = project.fail(option, "larger.yaml")
     assert "error: size: 15 classes asked for, the dataset has 12" in output
 
 
@@ -210,15 +237,15 @@ def test_an_empty_class_is_named(tmp_path):
     assert "cats" in next(line for line in output.splitlines() if line.startswith("error: "))
 
 
-def test_a_damaged_cache_is_refused_by_name(tmp_path):
-    project = Project(tmp_path)
-    call = own_embeddings(project, *clouds())
-    project.build(*call)
-    kernel = tmp_path / "results/kernels/own/euclidean/vision/my-vision.h5"
-    damaged = bytearray(kernel.read_bytes())
+def test_a_damaged_cache_is_refused_by_name(own):
+    project, call, _ = own
+    kernel = project.root / "results/kernels/own/euclidean/vision/my-vision.h5"
+    sound = kernel.read_bytes()
+    damaged = bytearray(sound)
     damaged[len(damaged) // 2] ^= 1
     kernel.write_bytes(damaged)
     output = project.fail(*call, "--forcerun", "match")
+    kernel.write_bytes(sound)
     assert "results/kernels/own/euclidean/vision/my-vision.h5: is truncated or was al" in output
 
 
@@ -226,7 +253,7 @@ def test_a_snakemake_killed_while_embedding_resumes_to_identical_bytes(tmp_path_
     caches = []
     for killed in (False, True):
         project = Project(tmp_path_factory.mktemp("resume"))
-        write_image_zip(project.root / "toys.zip", classes=10, images_per_class=30)
+        write_image_zip(project.root / "toys.zip", classes=10, images_per_class=15)
         project.write_config(
             "toys.yaml",
             {"datasets": {"toys": {"loader": "image-folder", "path": "toys.zip"}}},

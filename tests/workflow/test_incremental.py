@@ -13,7 +13,6 @@ from tests.workflow.conftest import ROOT, Project
 
 STUDY = {
     "build": ["toys_scaling"],
-    "draws": 3,
     "subsets": {"time_limit": 5},
     "datasets": {
         "toys": {"loader": "image-folder", "path": "toys.zip", "prompts": ["a photo of a {}."]}
@@ -123,9 +122,9 @@ def test_a_solvers_option_reruns_its_matchings_only(study, edited):
     assert study.jobs(*CALL)["match"] == 2
 
 
-def test_a_colour_redraws_the_figure_only(study, edited):
+def test_a_colour_redraws_the_figure_and_its_table_only(study, edited):
     changed_config(edited, lambda c: c["plotting"]["pixels-8"].update(color="#d55e00"))
-    assert study.jobs(*CALL) == {"figure_scaling": 1, "all": 1}
+    assert study.jobs(*CALL) == {"figure_scaling": 1, "table_scaling": 1, "all": 1}
 
 
 def test_a_prompt_embeds_language_again_and_no_image(study, edited):
@@ -151,13 +150,13 @@ def test_every_heavy_rule_says_which_code_it_depends_on():
     rules = re.split(r"\n(?=rule )", "\n".join(p.read_text() for p in ROOT.glob("rules/*.smk")))
     for rule in rules[1:]:
         name = rule.split()[1].rstrip(":")
-        assert "code=code_" in rule or name in {"fetch_source"}, name
+        assert "    code=" in rule or name in {"fetch_source"}, name
 
 
 def test_the_rows_hold_what_was_asked_for(study):
-    rows, metadata = read_table(study.root / "results/aggregates/toys_scaling.parquet")
+    rows, metadata = read_table(study.root / "results/aggregates/experiments/toys_scaling.parquet")
     assert len(rows) == 2 * 2 * 2 * 2
-    assert metadata["experiment"] == "toys_scaling"
+    assert metadata["study"] == "toys_scaling"
     exact = [row for row in rows if row["solver"] == "brute-force"]
     assert all(row["optimal"] and row["cost"] >= row["bound"] for row in exact)
     assert {row["status"] for row in rows if row["solver"] == "random"} == {"heuristic"}

@@ -20,7 +20,7 @@ SMALL = {
     "figures": {"small": {"kind": "phase", "experiment": "small", "title": "Small"}},
 }
 CALL = ("--configfile", "small.yaml")
-DRAWN = {"aggregate_phase": 1, "figure_phase": 1, "table_phase": 1, "all": 1}
+DRAWN = {"aggregate": 1, "figure_phase": 1, "table_phase": 1, "all": 1}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,8 @@ def test_every_cell_is_in_the_aggregate_and_the_figure_is_drawn(small):
     rows, settings = read_table(results / "aggregates/phases/small.parquet")
     assert len(rows) == 2 * 2 * 2
     assert all(row["truth_found"] for row in rows if row["size"] == 6 and row["noise"] == 0)
-    assert (settings["dimension"], settings["time_limit"]) == (3, None)
+    assert {row["time_limit"] for row in rows} == {None}
+    assert (settings["dimension"], settings["seed"]) == (3, 42)
     assert (results / "figures/small.pdf").read_bytes().startswith(b"%PDF")
     assert (results / "tables/small.csv").read_text().startswith("size,noise,n,proved_optimal")
     assert small.jobs(*CALL) == {}
@@ -58,7 +59,7 @@ def test_one_more_draw_solves_all_cells_again(small):
 
 def test_the_shipped_diagrams_are_targets_without_data(project):
     jobs = project.jobs("results/figures/phase_diagram.pdf", "results/figures/phase_demo.pdf")
-    assert jobs == {"solve_planted": 100 + 25, "aggregate_phase": 2, "figure_phase": 2}
+    assert jobs == {"solve_planted": 100 + 25, "aggregate": 2, "figure_phase": 2}
 
 
 def test_an_unknown_solver_or_diagram_is_named(project):

@@ -37,13 +37,14 @@ if __name__ == "__main__":
             read_cache(path, "kernels", modality="language", **same) for path in arguments.language
         ]
         models = {"vision": about["model"], "language": language[0].attributes["model"]}
-        size, selection, subsets = len(language[0].arrays["all"]), "none", None
+        size, selection, subsets = len(language[0].arrays["all"]), {}, None
         if arguments.subsets is not None:
             chosen = read_cache(arguments.subsets, "subsets", **models, **same)
             names = ("classes", "language_classes")
             subsets = tuple(chosen.arrays[name][: arguments.asked["ranks"]] for name in names)
             if subsets[0].shape[1] < size:
-                size, selection = subsets[0].shape[1], chosen.attributes["selection"]
+                size = subsets[0].shape[1]
+                selection = chosen.attributes
         seeds = vision[0].arrays["seeds"][: arguments.asked["draws"]]
         ranks = 1 if subsets is None else len(subsets[0])
         progress = Progress("matched", "problems", len(arguments.metrics) * ranks * len(seeds))
@@ -74,7 +75,10 @@ if __name__ == "__main__":
                     **models,
                     "solver": arguments.solver,
                     "size": size,
-                    "selection": selection,
+                    "selection": selection.get("selection", "none"),
+                    "selection_method": selection.get("method"),
+                    "selection_limit": selection.get("time_limit"),
+                    "selection_matchings": selection.get("matchings"),
                     "time_limit": arguments.solver_settings.time_limit,
                     "vision_parameters": about.get("parameters"),
                     "language_parameters": language[0].attributes.get("parameters"),

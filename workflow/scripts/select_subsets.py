@@ -67,6 +67,7 @@ if __name__ == "__main__":
                 "gap": found.gap,
                 "status": found.status,
                 "method": found.method,
+                "matchings": found.matchings,
                 "time_limit": arguments.subsets.time_limit,
                 "seconds": found.seconds,
             },

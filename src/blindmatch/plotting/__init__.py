@@ -3,8 +3,8 @@
 Each kind of figure is a module of its name (`solver-scaling`: `solver_scaling`) with up to two
 functions. ``draw(frame, *, title, styles, figure)`` returns a matplotlib figure; a kind without it
 is a table only. ``tabulate(frame)`` returns the numbers as a data frame, whose ``attrs["note"]``
-may hold a part of the caption. `frame` holds the rows of an aggregate, ``frame.attrs`` its
-metadata: the settings of the study and the seed.
+may hold a part of the caption, and ``attrs["decimals"]`` the precision in print. `frame` holds the
+rows of an aggregate, ``frame.attrs`` its metadata: the settings of the study and the seed.
 """
 
 import contextlib
@@ -72,8 +72,8 @@ def write_table(
 ) -> None:
     """Write the numbers of a figure as CSV, in full, and as LaTeX, for print.
 
-    The LaTeX table needs the packages booktabs, graphicx and longtable. Its caption says what holds
-    for all rows.
+    The CSV table has the study's seed as its last column. The LaTeX table needs the packages
+    booktabs, graphicx and longtable; its caption says what holds for all rows.
 
     Parameters
     ----------
@@ -87,15 +87,16 @@ def write_table(
         Naming the aggregate, if it holds nothing to show.
     """
     from blindmatch.plotting._latex import latex
-    from blindmatch.plotting._notes import conditions, sampled
+    from blindmatch.plotting._notes import conditions, sampled, unit
 
     with _naming(aggregate):
         frame = _frame(aggregate, figure, styles)
         table = _module(kind).tabulate(frame)
-    parts = [table.attrs.get("note"), sampled(frame), conditions(frame, styles)]
+    parts = [table.attrs.get("note"), unit(frame), sampled(frame), conditions(frame, styles)]
     note = "; ".join(filter(None, parts))
     printed = latex(table, title=title, note=note, styles=styles, label=Path(tex).stem)
-    numbers = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    full = table.assign(seed=frame.attrs.get("seed"))
+    numbers = full.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     publish(csv, numbers.encode())
     publish(tex, printed.encode())
 
@@ -122,6 +123,8 @@ def _frame(aggregate: str | Path, figure: Mapping, styles: Styles):
     from blindmatch.plotting._rows import family_of
 
     rows, metadata = read_table(aggregate)
+    if not rows:
+        raise BlindmatchError("expected rows of a study, found none")
     frame = pd.DataFrame(rows)
     if figure.get("metric") and "metric" in frame:
         wanted = [figure["metric"], figure.get("score")]

@@ -13,7 +13,7 @@ _ROWS_OF_A_PAGE = 45
 _COLUMNS_OF_A_PAGE = 7
 
 #: Numbers that may hold for all rows; numbers of other columns are results and stay in the table.
-_CONDITIONS = ("n", "time_limit", "size")
+_CONDITIONS = ("n", "time_limit", "size", "dimension")
 
 #: What the note says anyway.
 _SAID = ("selection", "time_limit")
@@ -33,6 +33,7 @@ _ESCAPES = str.maketrans(
         "±": r"$\pm$",
         "×": r"$\times$",
         "−": r"$-$",
+        "²": r"$^2$",
     }
 )
 
@@ -53,7 +54,8 @@ def latex(
     Parameters
     ----------
     table : pd.DataFrame
-        What `tabulate` of a kind returns.
+        What `tabulate` of a kind returns. Its ``attrs["decimals"]`` may say how many decimals of a
+        column matter, instead of three.
     title, note : str
         The caption.
     styles : mapping
@@ -61,9 +63,10 @@ def latex(
     label : str
         Name for ``\ref{tab:...}``.
     """
+    decimals = table.attrs.get("decimals", {})
     # Why a solver was skipped is said once, in the note.
     shown = (
-        _merged(table)
+        _merged(table, decimals)
         .drop(columns="skipped", errors="ignore")
         .map(lambda cell: _labelled(cell, styles))
     )
@@ -73,11 +76,11 @@ def latex(
     merged = _pairs(table)
     shared = _shared(shown.drop(columns=merged, errors="ignore"))
     shown = shown.drop(columns=list(shared))
-    cells = pd.DataFrame({name: [_cell(value, name) for value in shown[name]] for name in shown})
+    cells = pd.DataFrame({name: _cells(shown[name]) for name in shown})
     cells = cells.map(_escaped).rename(columns=lambda name: _escaped(_head(name)))
     said = [f"{_head(name)} {value}" for name, value in shared.items() if name not in _SAID]
     held = f"; in all rows: {', '.join(said)}" if said else ""
-    caption = _escaped(f"{title}. {note}{held}.")
+    caption = _escaped(f"{title}. {note[:1].upper()}{note[1:]}{held}.")
     text = [pd.api.types.is_string_dtype(shown[name].dropna()) for name in shown]
     numeric = [not words or name in merged for words, name in zip(text, shown, strict=True)]
     long, wide = len(cells) > _ROWS_OF_A_PAGE, len(cells.columns) > _COLUMNS_OF_A_PAGE
@@ -109,21 +112,23 @@ def _pairs(table: pd.DataFrame) -> list[str]:
     return [name for name in names if f"{name}_mean" in table]
 
 
-def _merged(table: pd.DataFrame) -> pd.DataFrame:
+def _merged(table: pd.DataFrame, decimals: Mapping[str, int]) -> pd.DataFrame:
     """Columns x_mean and x_sd as one of texts "mean ± sd"."""
     table = table.copy()
     for name in _pairs(table):
-        mean, sd = f"{name}_mean", f"{name}_sd"
+        mean, sd, places = f"{name}_mean", f"{name}_sd", decimals.get(name, 3)
         table[mean] = [
-            np.nan if pd.isna(centre) else _cell(centre, name) + _spread(width, name)
+            np.nan
+            if pd.isna(centre)
+            else _cell(centre, name, places) + _spread(width, name, places)
             for centre, width in zip(table[mean], table[sd], strict=True)
         ]
         table = table.drop(columns=sd).rename(columns={mean: name})
     return table
 
 
-def _spread(width: float, column: str) -> str:
-    return "" if pd.isna(width) else f" ± {_cell(width, column)}"
+def _spread(width: float, column: str, decimals: int) -> str:
+    return "" if pd.isna(width) else f" ± {_cell(width, column, decimals)}"
 
 
 def _labelled(cell: object, styles: Mapping[str, Mapping | None]) -> object:
@@ -147,7 +152,13 @@ def _head(name: str) -> str:
     return name.replace("_percent", " %").replace("_", " ")
 
 
-def _cell(value: object, column: str) -> str:
+def _cells(values: pd.Series) -> list[str]:
+    """A column as text: without decimals where all of its numbers are whole."""
+    whole = pd.api.types.is_numeric_dtype(values) and (values.dropna() % 1 == 0).all()
+    return [_cell(value, values.name, whole=whole) for value in values]
+
+
+def _cell(value: object, column: str, decimals: int = 3, *, whole: bool = False) -> str:
     """A number as short as it can be said; per cents to one decimal."""
     if isinstance(value, str):
         return value
@@ -155,11 +166,13 @@ def _cell(value: object, column: str) -> str:
         return "--"
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
-    if float(value).is_integer() and (column in _CONDITIONS or isinstance(value, int | np.integer)):
-        return f"{int(value)}"
     if "percent" in column:
         return f"{value:.1f}"
-    return f"{value:.3f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.1e}"
+    if float(value).is_integer() and (whole or column in _CONDITIONS):
+        return f"{int(value)}"
+    if column in _CONDITIONS:
+        return f"{value:g}"
+    return f"{value:.{decimals}f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.1e}"
 
 
 def _escaped(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from blindmatch.plotting._rows import SELECTIONS, reason, skipped
@@ -22,7 +23,10 @@ def counted(frame: pd.DataFrame, by: Sequence[str]) -> str:
         "draw": point["draw"].nunique(),
     }
     made = " × ".join(_plural(number, name) for name, number in numbers.items() if number > 1)
-    others = [f"{_span(n)} at N = {size}" for size, n in _unusual(sizes, usual)]
+    unusual: dict[str, list[int]] = {}
+    for size, counts in _unusual(sizes, usual):
+        unusual.setdefault(_span(counts), []).append(size)
+    others = [f"{span} at N = {_range(set(where))}" for span, where in unusual.items()]
     inside = "; ".join([made, *others] if made else others)
     if usual == 1 and not others:
         return "one matching a point"
@@ -60,6 +64,19 @@ def sampled(frame: pd.DataFrame) -> str | None:
     return _plural(frame["draw"].nunique(), "draw") if "draw" in frame else None
 
 
+def per_pair(frame: pd.DataFrame) -> bool:
+    """Whether reported costs are costs / N², as the paper's, and not another unit of the metric."""
+    per_pair = frame["cost"] / frame["size"] ** 2
+    return bool(np.allclose(frame["reported_cost"], per_pair, equal_nan=True))
+
+
+def unit(frame: pd.DataFrame) -> str | None:
+    """The unit of a table's costs, where all rows have the same."""
+    if not {"cost", "reported_cost", "size"}.issubset(frame) or not per_pair(frame):
+        return None
+    return "costs, bounds and margins are divided by N²"
+
+
 def conditions(frame: pd.DataFrame, styles: Styles) -> str:
     """Seed, time limits, selection and skipped solvers, as far as the rows tell."""
     parts = [
@@ -93,22 +110,44 @@ def selected(frame: pd.DataFrame, styles: Styles) -> str | None:
     chosen = " and ".join(SELECTIONS[way] for way in ways if way != "none")
     if not chosen:
         return "all classes"
-    rest = sorted(frame.loc[frame["selection"] == "none", "size"].unique())
-    everything = f" (N = {', '.join(map(str, rest))}: all classes)" if rest else ""
-    return f"{chosen} subsets{everything}"
+    whole = frame["selection"] == "none"
+    rest = frame.loc[whole, ["size", "dataset"]].drop_duplicates().groupby("size")["dataset"]
+    said = []
+    for size, datasets in rest:
+        # A size that is all classes of one dataset may be a subset of another's.
+        of_some = (~whole & (frame["size"] == size)).any()
+        names = " and ".join(label_of(slug, styles) for slug in datasets)
+        said.append(f"{size} of {names}" if of_some else f"{size}")
+    everything = f" (N = {', '.join(said)}: all classes)" if said else ""
+    return f"{chosen} subsets{everything}{_means(frame[~whole])}"
+
+
+def _means(chosen: pd.DataFrame) -> str:
+    """By what, how long and, blindly, from how much subsets were selected, if the rows tell."""
+    if "selection_method" not in chosen:
+        return ""
+    methods = " or ".join(dict.fromkeys(chosen["selection_method"]))
+    said = f", by {methods} within {chosen['selection_limit'].max():g} s"
+    matchings = chosen.loc[chosen["selection"] == "blind", "selection_matchings"]
+    if len(matchings):
+        low, high = int(matchings.min()), int(matchings.max())
+        span = f"{low}" if low == high else f"{low} to {high}"
+        said += f", blindly from {span} matchings of all classes"
+    return said
 
 
 def absences(frame: pd.DataFrame, styles: Styles) -> str | None:
-    """Which solvers could not run, where, and why."""
+    """Which solvers could not run, where, and why; of many reasons of a solver, the first."""
     if not {"solver", "status"}.issubset(frame):
         return None
-    missing = frame[skipped(frame)]
     parts = []
-    for (solver, status), rows in missing.groupby(["solver", "status"], sort=False):
+    for solver, rows in frame[skipped(frame)].groupby("solver", sort=False):
         where = ""
         if "size" in frame and len(rows) < (frame["solver"] == solver).sum():
             where = f" at N = {_range(set(rows['size']))}"
-        parts.append(f"{label_of(solver, styles)}{where} ({reason(status)})")
+        reasons = rows["status"].map(reason).unique()
+        more = f", and {len(reasons) - 1} more reasons" if len(reasons) > 1 else ""
+        parts.append(f"{label_of(solver, styles)}{where} ({reasons[0]}{more})")
     return f"skipped: {', '.join(parts)}" if parts else None
 
 

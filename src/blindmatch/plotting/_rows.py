@@ -15,6 +15,8 @@ PROBLEM = ["dataset", "vision", "language", "metric", "selection", "size", "rank
 SELECTIONS = {"oracle": "oracle-selected", "blind": "blind-selected", "none": "all classes"}
 
 _SKIPPED = "skipped: "
+#: Status of a solver that time ended before it had found anything: a random matching stands in.
+_NOTHING = "stopped without a matching"
 
 
 def usable(frame: pd.DataFrame) -> pd.DataFrame:
@@ -35,12 +37,12 @@ def usable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def skipped(frame: pd.DataFrame) -> pd.Series:
-    """Which rows stand for a solver that could not run."""
-    return frame["status"].str.startswith(_SKIPPED)
+    """Which rows stand for a solver that could not run, or found nothing in time."""
+    return frame["status"].str.startswith(_SKIPPED) | (frame["status"] == _NOTHING)
 
 
 def reason(status: str) -> str:
-    """Why a solver could not run, from the status of a skipped row."""
+    """Why a solver has no matching, from the status of a skipped row."""
     return status.removeprefix(_SKIPPED)
 
 
@@ -114,10 +116,11 @@ def panels(
     """The rows of each panel with its title: what is `named`, and of `others` what varies."""
     apart = [*named, *varying(frame, others)]
     for values, part in frame.groupby(apart, sort=False):
-        yield ", ".join(_called(*each, styles) for each in zip(apart, values, strict=True)), part
+        yield ", ".join(called(*each, styles) for each in zip(apart, values, strict=True)), part
 
 
-def _called(column: str, value: object, styles: Mapping[str, Mapping | None]) -> str:
+def called(column: str, value: object, styles: Mapping[str, Mapping | None]) -> str:
+    """How a value of a column is said in print."""
     if column == "size":
         return f"N = {value}"
     if column in ("selection", "way"):

@@ -12,7 +12,7 @@ TOLERANCE = 1e-9
 
 
 def summarise(frame: pd.DataFrame, keys: Sequence[str], **more: tuple[str, str]) -> pd.DataFrame:
-    """One row for each combination of `keys`, in the order of the rows.
+    """One row for each combination of `keys`; the first key varies slowest, as the rows name it.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def summarise(frame: pd.DataFrame, keys: Sequence[str], **more: tuple[str, str])
     rows["margin"] = [np.mean(each) if len(each) else np.nan for each in rows["margins"]]
     for column in ("z", "p_value", "time_limit"):
         rows[column] = pd.to_numeric(rows[column])
-    groups = rows.groupby(list(keys), sort=False, dropna=False)
+    keys = list(keys)
+    groups = rows.groupby(keys, sort=False, dropna=False)
     table = groups.agg(
         n=("draw", "size"),
         accuracy_percent_mean=("accuracy_percent", "mean"),
@@ -68,7 +69,7 @@ def summarise(frame: pd.DataFrame, keys: Sequence[str], **more: tuple[str, str])
         **more,
     )
     table.insert(table.columns.get_loc("z_mean"), "stability", groups.apply(_stability))
-    return _with_skipped(table, frame, list(keys)).reset_index()
+    return in_blocks(_with_skipped(table, frame, keys).reset_index(), keys)
 
 
 def _mean_of_all(values: pd.Series) -> float:
@@ -105,3 +106,9 @@ def _with_skipped(table: pd.DataFrame, frame: pd.DataFrame, keys: list[str]) -> 
     reasons = missing["status"].map(reason).groupby([missing[key] for key in keys], dropna=False)
     table["skipped"] = reasons.agg(lambda each: "; ".join(dict.fromkeys(each)))
     return table
+
+
+def in_blocks(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The rows in the order in which the values of their keys appear, by the first key first."""
+    places = [pd.factorize(table[key], use_na_sentinel=False)[0] for key in reversed(keys)]
+    return table.iloc[np.lexsort(places)].reset_index(drop=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from blindmatch.plotting._rows import usable
-from blindmatch.plotting._summary import summarise
+from blindmatch.plotting._summary import in_blocks, summarise
 
 #: What stands in the column of solvers where labels decide.
 ORACLE = "ground truth (oracle)"
@@ -50,8 +50,7 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
     accuracies = [name for name in table if "accuracy" in name]
     first = [*_BLOCK, "solver", "n", *accuracies, "chance_percent"]
     table = table[[*first, *table.columns.difference(first, sort=False)]]
-    blocks = frame[_BLOCK].drop_duplicates()
-    table = blocks.merge(table, on=_BLOCK)
+    table = in_blocks(table, [*_BLOCK, "solver"])
     table.attrs["note"] = "The oracle names the clusters by the labels of their images"
     return table
 

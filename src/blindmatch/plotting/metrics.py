@@ -6,13 +6,14 @@ from blindmatch.plotting._rows import with_accuracy
 from blindmatch.plotting._summary import summarise
 
 #: Metrics that are not what their name says in the literature.
-_REMARKS = {"cka-reference": "variant of the reference code: rows centred only"}
+_REMARKS = {"cka-reference": "cka-reference is the reference code's, which centres rows only"}
 
 
 def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row for each pair of models and metric; columns: `summarise`, and remarks on metrics.
+    """A row for each pair of models and metric, in the study's order; columns: `summarise`.
 
-    Costs are in the unit of each metric, which cannot be compared with another's.
+    Costs are in the unit of each metric, which cannot be compared with another's. The note holds
+    remarks on metrics.
 
     Raises
     ------
@@ -20,10 +21,11 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
         If no row holds a matching or an accuracy.
     """
     with_accuracy(frame)
+    order = frame.attrs.get("metrics", list(frame["metric"]))
+    ordered = frame.sort_values("metric", key=lambda slugs: slugs.map(order.index), kind="stable")
     keys = ["dataset", "vision", "language", "solver", "selection", "size", "metric"]
-    table = summarise(frame, keys)
-    remarks = table["metric"].map(_REMARKS)
-    if remarks.notna().any():
-        table.insert(len(keys), "remark", remarks)
-    table.attrs["note"] = "Cost and bound in each metric's own unit, smaller is more alike"
+    table = summarise(ordered, keys)
+    remarks = [_REMARKS[slug] for slug in dict.fromkeys(table["metric"]) if slug in _REMARKS]
+    said = ["Cost and bound in each metric's own unit, smaller is more alike", *remarks]
+    table.attrs["note"] = "; ".join(said)
     return table

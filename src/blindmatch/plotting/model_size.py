@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from scipy.stats import linregress
 
 from blindmatch.errors import BlindmatchError
@@ -71,7 +72,7 @@ def draw(
                 axes.set_ylim(-0.03, 1.03)
         line[0].set_ylabel(name)
     for axes in grid[-1]:
-        axes.set(xscale="log", xlabel="vision parameters")
+        _count_parameters(axes, rows["parameters"])
     note = footnote(chosen, rows, [*_NAMED, "solver", "selection", "series"], styles)
     note = note.replace("mean ± sd", "mean") + "; dashed: chance, 1/N"
     describe(picture, title, "; ".join(filter(None, [note, _unknown(chosen, styles)])))
@@ -95,6 +96,15 @@ def _unknown(frame: pd.DataFrame, styles: Mapping) -> str | None:
     unknown = pd.to_numeric(frame["vision_parameters"]).isna()
     names = dict.fromkeys(labelled(frame[unknown], "vision", styles))
     return f"not drawn, number of parameters unknown: {', '.join(names)}" if names else None
+
+
+def _count_parameters(axes: plt.Axes, parameters: pd.Series) -> None:
+    """A logarithmic axis in millions; within one power of ten its ticks are evenly spaced."""
+    axes.set(xscale="log", xlabel="vision parameters, millions")
+    if parameters.max() < 10 * parameters.min():
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(lambda count, _: f"{count / 1e6:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _panel(axes: plt.Axes, part: pd.DataFrame, palette: dict, markers: dict) -> None:

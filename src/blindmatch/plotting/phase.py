@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from blindmatch.plotting.style import LOOK
+from blindmatch.plotting._notes import conditions
+from blindmatch.plotting.style import describe, new_figure
 
 #: Column of the rows and head of each panel; the first gets the time limit.
 _PANELS = {
@@ -31,22 +31,24 @@ def draw(
     frame : pd.DataFrame
         Rows of a phase diagram.
     title : str
-    styles, figure : mapping
+    styles : mapping
+        Slug -> {label, ...} or None.
+    figure : mapping
         Not needed.
     """
     cells = frame.groupby(["noise", "size"])
     limit = frame["time_limit"].iloc[0]
     within = "" if pd.isna(limit) else f" within {limit:g} s"
-    framed = {**LOOK, "axes.spines.top": True, "axes.spines.right": True}
-    with matplotlib.rc_context(framed):
-        picture, axes = plt.subplots(1, 3, figsize=(7.2, 3.0), sharey=True, layout="constrained")
-        for each, (column, head) in zip(axes, _PANELS.items(), strict=True):
-            image = _panel(each, cells[column].sum().unstack(), cells.size().unstack())
-            each.set(title=head.format(within=within), xlabel="number of points N")
-        axes[0].set_ylabel("noise, % of the points' sd")
-        bar = picture.colorbar(image, ax=axes, shrink=0.8, pad=0.01)
-        bar.set_label("share of the problems")
-        picture.suptitle(f"{title}\n{_sample(cells.size(), frame.attrs)}", fontsize=9)
+    picture, axes = new_figure(1, 3, size=(7.2, 3.0), sharey=True)
+    for each, (column, head) in zip(axes, _PANELS.items(), strict=True):
+        image = _panel(each, cells[column].sum().unstack(), cells.size().unstack())
+        each.set(title=head.format(within=within), xlabel="number of points N")
+        each.spines[:].set_visible(True)
+    axes[0].set_ylabel("noise, % of the points' sd")
+    bar = picture.colorbar(image, ax=axes, shrink=0.8, pad=0.01)
+    bar.set_label("share of the problems")
+    sample = _sample(cells.size(), frame.attrs["dimension"])
+    describe(picture, title, f"{sample}; {conditions(frame, styles)}")
     return picture
 
 
@@ -65,7 +67,7 @@ def _panel(axes: plt.Axes, counts: pd.DataFrame, totals: pd.DataFrame):
     return image
 
 
-def _sample(totals: pd.Series, settings: dict) -> str:
+def _sample(totals: pd.Series, dimension: int) -> str:
     """What a digit is counted of."""
     usual = int(totals.mode().iloc[0])
     others = ", ".join(
@@ -73,7 +75,7 @@ def _sample(totals: pd.Series, settings: dict) -> str:
     )
     return (
         f"digits: how many of n = {usual} problems{f' ({others})' if others else ''}; "
-        f"points of {settings['dimension']} coordinates"
+        f"points of {dimension} coordinates"
     )
 
 
@@ -82,9 +84,11 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
 
     Columns: n; share of optima proved; share of matchings that are the truth, and of those that are
     the truth and proved; share of problems whose truth is not optimal; mean accuracy; median gap;
-    mean costs of the matching and of the truth in the metric's unit; median seconds of the solver.
+    mean costs of the matching and of the truth in the metric's unit; median seconds of the solver,
+    time limit.
     """
     rows = frame.assign(truth_proved=frame["optimal"] & frame["truth_found"])
+    rows["time_limit"] = pd.to_numeric(rows["time_limit"])
     table = rows.groupby(["size", "noise"]).agg(
         n=("draw", "size"),
         proved_optimal=("optimal", "mean"),
@@ -96,5 +100,6 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
         cost_mean=("reported_cost", "mean"),
         true_cost_mean=("reported_true_cost", "mean"),
         seconds_median=("seconds", "median"),
+        time_limit=("time_limit", "max"),
     )
     return table.reset_index()

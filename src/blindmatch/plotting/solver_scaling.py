@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from blindmatch.errors import BlindmatchError
-from blindmatch.plotting._notes import footnote
+from blindmatch.plotting._notes import footnote, per_pair
 from blindmatch.plotting._rows import by_way, labelled, of_metric, panels, skipped, usable
 from blindmatch.plotting._summary import summarise
 from blindmatch.plotting.style import describe, label_of, looks, new_figure, outer_legend
@@ -55,8 +55,10 @@ def draw(
         _draw_costs(left, part, order, bounds, palette, markers)
         _draw_seconds(right, part, order, palette, markers)
         left.set_title(head, loc="left")
-        left.set_ylabel(_unit(rows))
-    describe(picture, title, footnote(chosen, rows, [*_NAMED, "way", "series"], styles))
+        left.set_ylabel("cost / $N^2$" if per_pair(rows) else "cost")
+    note = footnote(chosen, rows, [*_NAMED, "way", "series"], styles)
+    missing = _missing_bounds(rows, bounds)
+    describe(picture, title, "; ".join(filter(None, [note, missing])))
     handles = _handles(rows, order, bounds, palette, markers)
     outer_legend(picture, handles, ncols=5, fontsize=7)
     return picture
@@ -68,7 +70,7 @@ def _bounded(frame: pd.DataFrame, solvers: Sequence[str]) -> list[str]:
     Raises
     ------
     BlindmatchError
-        If one is not in the study or a matching of it has no bound.
+        If one is not in the study or none of its matchings has a bound.
     """
     for solver in solvers:
         rows = frame[frame["solver"] == solver]
@@ -77,25 +79,32 @@ def _bounded(frame: pd.DataFrame, solvers: Sequence[str]) -> list[str]:
             raise BlindmatchError(
                 f"bounds: solver {solver!r} is not in the study{nearest(solver, known)}"
             )
-        found = rows[~skipped(rows)]
-        without = ~np.isfinite(found["reported_bound"].astype(float))
-        if without.any():
-            sizes = ", ".join(map(str, sorted(found.loc[without, "size"].unique())))
+        if not skipped(rows).all() and _without_bound(rows).all():
             raise BlindmatchError(
-                f"bounds: solver {solver!r} gives no lower bound (N = {sizes}), expected solvers "
-                "that give one for every matching"
+                f"bounds: solver {solver!r} gives no lower bound, expected solvers that give one"
             )
     return list(solvers)
 
 
-def _unit(rows: pd.DataFrame) -> str:
-    a_pair = np.allclose(rows["reported_cost"], rows["cost"] / rows["size"] ** 2)
-    return "cost / $N^2$" if a_pair else "cost"
+def _without_bound(rows: pd.DataFrame) -> pd.Series:
+    return ~np.isfinite(rows["reported_bound"].astype(float))
+
+
+def _missing_bounds(rows: pd.DataFrame, bounds: Sequence[str]) -> str | None:
+    """Where a solver whose bounds are drawn gave none in time, in words."""
+    missing = rows[rows["series"].isin(bounds) & _without_bound(rows)]
+    said = [
+        f"{name} at N = {', '.join(map(str, sorted(part['size'].unique())))}"
+        for name, part in missing.groupby("series", sort=False)
+    ]
+    return f"no lower bound: {', '.join(said)}" if said else None
 
 
 def _statistics(part: pd.DataFrame, name: str, column: str) -> pd.DataFrame:
-    values = part.loc[part["series"] == name].groupby("size")[column]
-    return values.agg(["mean", "std"]).astype(float)
+    rows = part.loc[part["series"] == name]
+    values = pd.to_numeric(rows[column]).replace(-np.inf, np.nan).groupby(rows["size"])
+    # A mean over some of the bounds would mislead.
+    return pd.DataFrame({"mean": values.mean(skipna=False), "std": values.std()})
 
 
 def _draw_costs(axes, part, order, bounds, palette, markers) -> None:
@@ -108,7 +117,8 @@ def _draw_costs(axes, part, order, bounds, palette, markers) -> None:
     bottom, top = axes.get_ylim()
     for name in bounds:
         bound = _statistics(part, name, "reported_bound")
-        axes.plot(bound.index, bound["mean"], color=palette[name], linestyle=_BOUND, linewidth=1.2)
+        look = {"color": palette[name], "linestyle": _BOUND, "linewidth": 1.2}
+        axes.plot(bound.index, bound["mean"], marker=".", markersize=4, **look)
     truth = part.groupby("size")["reported_true_cost"].mean().dropna()
     axes.plot(truth.index, truth, color="black", linestyle=":", linewidth=1.2)
     # A bound far below all costs must not squeeze them together.
@@ -139,7 +149,7 @@ def _handles(rows, order, bounds, palette, markers) -> list[plt.Line2D]:
     ]
     meanings = {"cost": {"linestyle": "-", "color": "0.3"}}
     if bounds:
-        meanings["lower bound"] = {"linestyle": _BOUND, "color": "0.3"}
+        meanings["lower bound"] = {"linestyle": _BOUND, "color": "0.3", "marker": "."}
     if rows["reported_true_cost"].notna().any():
         meanings["true pairing"] = {"linestyle": ":", "color": "black"}
     if rows["time_limit"].notna().any():

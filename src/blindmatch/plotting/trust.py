@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from blindmatch.errors import BlindmatchError
 from blindmatch.plotting._notes import conditions
-from blindmatch.plotting._rows import SELECTIONS, labelled, of_metric, varying, with_accuracy
+from blindmatch.plotting._rows import called, of_metric, varying, with_accuracy
 from blindmatch.plotting._summary import summarise
 from blindmatch.plotting.style import describe, label_of, looks, new_figure
 from blindmatch.trust import stability
@@ -52,7 +52,7 @@ def draw(
     pairs = matched_pairs(rows)
     picture, (left, right) = new_figure(1, 2, size=(7.2, 3.8))
     handles = _scatter(left, points, styles)
-    left.legend(handles=handles, loc="upper left", ncols=3, fontsize=7, columnspacing=1.0)
+    left.legend(handles=handles, loc="upper left", ncols=2, fontsize=7, columnspacing=1.0)
     left.set(
         xlabel="z: standard deviations below null problems",
         ylabel="matching accuracy",
@@ -140,27 +140,34 @@ def matched_pairs(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scatter(axes: plt.Axes, points: pd.DataFrame, styles: Mapping) -> list[plt.Line2D]:
-    """Sizes, or datasets of one size, by colour; ways of selecting by marker. What they mean."""
+    """Sizes, or models of one size, by colour; ways of selecting, or datasets, by marker.
+
+    Returns what they mean.
+    """
     points = points.sort_values("size", kind="stable")
-    sizes = "N = " + points["size"].astype(str)
-    series = sizes if sizes.nunique() > 1 else labelled(points, "dataset", styles)
-    palette, _ = looks(list(dict.fromkeys(series)), [])
-    selections = list(dict.fromkeys(points["selection"]))
-    _, markers = looks(selections, [])
-    for (name, way), part in points.groupby([series, "selection"], sort=False):
-        look = {"color": palette[name], "marker": markers[way]}
+    colour = "size" if varying(points, ["size"]) else "vision"
+    shapes = varying(points, ["selection", "dataset"])
+    points = points.assign(
+        colour=_said(points, colour, styles),
+        shape=_said(points, shapes[0], styles) if shapes else "",
+    )
+    palette, _ = looks(list(dict.fromkeys(points["colour"])), [])
+    _, markers = looks(list(dict.fromkeys(points["shape"])), [])
+    for (name, form), part in points.groupby(["colour", "shape"], sort=False):
+        look = {"color": palette[name], "marker": markers[form]}
         axes.scatter(part["z"], part["accuracy"], s=14, alpha=0.7, linewidth=0, **look)
-    axes.axvline(0, color="0.45", linestyle=":", linewidth=1)
-    look = {"linestyle": "", "markersize": 4}
-    handles = [
-        plt.Line2D([], [], color=color, marker="s", label=name, **look)
-        for name, color in palette.items()
+    axes.vlines(0, 0, 1, color="0.45", linestyle=":", linewidth=1)
+    meanings = [(name, color, "s") for name, color in palette.items()]
+    meanings += [(form, "0.3", marker) for form, marker in markers.items() if form]
+    return [
+        plt.Line2D([], [], color=color, marker=marker, label=name, linestyle="", markersize=4)
+        for name, color, marker in meanings
     ]
-    ways = selections if len(selections) > 1 else []
-    return handles + [
-        plt.Line2D([], [], color="0.3", marker=markers[way], label=SELECTIONS[way], **look)
-        for way in ways
-    ]
+
+
+def _said(points: pd.DataFrame, column: str, styles: Mapping) -> pd.Series:
+    """The values of a column as they are said in print."""
+    return points[column].map(lambda value: called(column, value, styles))
 
 
 def _rank_correlations(points: pd.DataFrame) -> str:
