@@ -336,7 +336,8 @@ class Matching:
         True only when proved: cost - bound <= tolerance.
     status : str
         "optimal", "time limit", "iteration limit", "stalled", "interrupted", "heuristic", or
-        "stopped": a solver without a time limit of its own was stopped at the limit.
+        "stopped": a solver without a time limit of its own was stopped at the limit; with
+        "without a matching" where a random one stands in.
     seconds : float
         Wall-clock time of the solve, without imports, compilation and building.
     iterations : int

@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,6 +38,7 @@ class Registry(Mapping[str, type]):
         self._module = module
         self._members: dict[str, type] = {}
         self._discovered = False
+        self._lock = threading.RLock()
 
     def register(self, slug: str) -> Callable[[type], type]:
         """Class decorator: give the class a name that config files can use."""
@@ -53,12 +55,14 @@ class Registry(Mapping[str, type]):
         return decorate
 
     def _discover(self) -> dict[str, type]:
-        if not self._discovered:
-            self._discovered = True
-            module = importlib.import_module(self._module)
-            for info in pkgutil.iter_modules(getattr(module, "__path__", [])):
-                if not info.name.startswith("_"):
-                    importlib.import_module(f"{self._module}.{info.name}")
+        # Locked, for threads that ask first must not meet half a registry.
+        with self._lock:
+            if not self._discovered:
+                module = importlib.import_module(self._module)
+                for info in pkgutil.iter_modules(getattr(module, "__path__", [])):
+                    if not info.name.startswith("_"):
+                        importlib.import_module(f"{self._module}.{info.name}")
+                self._discovered = True
         return self._members
 
     def __getitem__(self, slug: str) -> type:

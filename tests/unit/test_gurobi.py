@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from tests.problems import KINDS, least_cost, permutations, planted_problem, ran
 
 pytest.importorskip("gurobipy")
 
-from blindmatch.solvers import _gurobi_run
+import gurobipy
+
+from blindmatch.solvers import _anytime, _gurobi_model, _gurobi_run
 
 #: In "spread", costs differ by more than Gurobi's tolerances can hold.
 ORDINARY = [kind for kind in KINDS if kind != "spread"]
@@ -32,13 +35,12 @@ def test_small_problems_are_solved_and_proved(kind, formulation):
     assert matching.tolerance <= 2.1e-6 * problem.magnitude
 
 
-def test_ranges_hold_for_every_matching_and_are_reached():
-    from blindmatch.solvers._gurobi_model import pair_cost_ranges
-
-    A, B = np.random.default_rng(0).normal(size=(2, 2, 5, 5))
+@pytest.mark.parametrize("terms", [1, 2])
+def test_ranges_hold_for_every_matching_and_are_reached(terms):
+    A, B = np.random.default_rng(0).normal(size=(2, terms, 5, 5))
     for matrices in (A, B):
         matrices[:, np.arange(5), np.arange(5)] = 0.0
-    least, most = pair_cost_ranges(A, B)
+    least, most = np.swapaxes([_gurobi_model.pair_cost_ranges(A, B, i) for i in range(5)], 0, 1)
     rows, ways = np.arange(5), permutations(5)
     # charged[p, i, j]: what the pairs (k, p(k)) charge to (i, j).
     charged = np.stack([np.einsum("tik,tjk->ij", A, B[:, :, p]) for p in ways])
@@ -47,7 +49,24 @@ def test_ranges_hold_for_every_matching_and_are_reached():
     assert most == pytest.approx(charged.max(axis=0))
 
 
-def test_a_size_that_the_licence_does_not_serve_is_told():
+@pytest.mark.parametrize("formulation", ["linear", "quadratic"])
+def test_the_licence_is_asked_about_a_model_of_the_right_size(formulation):
+    with gurobipy.Env(params={"OutputFlag": 0}) as env:
+        asked, built = (gurobipy.Model(env=env) for _ in range(2))
+        _gurobi_model.imitate(asked, 5, formulation)
+        problem = random_problem("symmetric", 5, 0)
+        _gurobi_model.build(built, problem, 1.0, formulation, stop=lambda: False)
+        for model in (asked, built):
+            model.update()
+        assert asked.NumVars == built.NumVars
+        assert asked.NumConstrs == built.NumConstrs
+        assert asked.IsQP == built.IsQP == (formulation == "quadratic")
+        for model in (asked, built):
+            model.dispose()
+
+
+def test_a_size_that_the_licence_does_not_serve_is_told_before_anything_is_built(monkeypatch):
+    monkeypatch.setattr(_gurobi_run, "build", lambda *_, **__: None)
     problem, _ = planted_problem(20, 0.1)
     told = None
     try:
@@ -82,6 +101,43 @@ def test_the_limit_ends_it_with_what_it_knows():
     assert matching.building > 0
 
 
+def test_no_time_leaves_a_matching_and_builds_nothing():
+    problem = random_problem("symmetric", 6, 0)
+    matching = solve(problem, "gurobi", time_limit=0)
+    assert (matching.status, matching.bound) == ("time limit", -np.inf)
+    assert matching.cost == problem.cost(matching.permutation)
+
+
+def test_compiling_the_search_takes_no_time_from_gurobi(monkeypatch):
+    skipped, clock = [0.0], time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: clock() + skipped[0])
+    monkeypatch.setattr(_anytime, "_compile", lambda: skipped.append(skipped.pop() + 1000.0))
+    matching = solve(random_problem("symmetric", 5, 0), "gurobi", time_limit=500)
+    assert matching.optimal
+    assert matching.seconds + matching.building < 500
+
+
+@pytest.fixture
+def usual_handler():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_handler")
+def test_ctrl_c_while_it_builds_leaves_the_start(monkeypatch):
+    def press(*given, **named):
+        signal.raise_signal(signal.SIGINT)
+        return _gurobi_model.build(*given, **named)
+
+    monkeypatch.setattr(_gurobi_run, "build", press)
+    problem = random_problem("symmetric", 8, 0)
+    matching = solve(problem, "gurobi")
+    assert (matching.status, matching.bound) == ("interrupted", -np.inf)
+    assert matching.cost == solve(problem, "tabu", searches=100).cost
+
+
+@pytest.mark.usefixtures("usual_handler")
 def test_ctrl_c_ends_it_with_what_it_knows(monkeypatch):
     said = []
 
@@ -90,12 +146,8 @@ def test_ctrl_c_ends_it_with_what_it_knows(monkeypatch):
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(_gurobi_run, "Ticker", lambda report: lambda line: report(line()))
-    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        problem = random_problem("symmetric", 14, 0)
-        matching = solve(problem, "gurobi", time_limit=20, progress=press)
-    finally:
-        signal.signal(signal.SIGINT, usual)
+    problem = random_problem("symmetric", 14, 0)
+    matching = solve(problem, "gurobi", time_limit=20, progress=press)
     assert matching.status == "interrupted"
     assert matching.bound < matching.cost
     assert re.match(r"[\d,]+ nodes: cost -?[\d.]+, bound ", said[0])
@@ -104,7 +156,7 @@ def test_ctrl_c_ends_it_with_what_it_knows(monkeypatch):
 def test_it_starts_from_our_search():
     problem = random_problem("symmetric", 14, 0)
     start = solve(problem, "tabu", searches=100)
-    matching = solve(problem, "gurobi", time_limit=0.5)
+    matching = solve(problem, "gurobi", time_limit=1)
     assert matching.history[0][1] == start.cost
     assert matching.cost <= start.cost
 

@@ -105,6 +105,20 @@ def test_a_time_limit_within_a_sweep_keeps_what_was_reached(costs, monkeypatch):
     assert first < last < whole.bound <= solve(noise(9), "brute-force").cost
 
 
+def test_no_time_for_the_array_of_pairs_leaves_the_first_bound(monkeypatch):
+    looks = iter(range(1000))
+
+    def stop_at_the_5th(ascent):
+        stop = next(looks) >= 5
+        ascent.stopped = lambda: stop
+        return stop
+
+    first = solve(noise(9), NAME, max_sweeps=0)
+    monkeypatch.setattr(_original.Ascent, "_pause", stop_at_the_5th)
+    cut = solve(noise(9), NAME)
+    assert (cut.status, cut.iterations, cut.bound) == ("time limit", 0, first.bound)
+
+
 def test_no_time_leaves_the_first_bound():
     without, first = (
         solve(noise(30), NAME, **each) for each in ({"time_limit": 0}, {"max_sweeps": 0})

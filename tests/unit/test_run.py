@@ -29,7 +29,7 @@ PLANS = {
 
 
 def run(plan, problem, seed=0, time_limit=None, progress=None):
-    return _plan.run("test", plan, problem, seed, time_limit, progress)
+    return _plan.run(plan, problem, seed, time_limit, progress)
 
 
 def hard(size, seed=0):
@@ -157,7 +157,7 @@ def test_certificates_are_left_out_on_demand_or_beyond_their_limit():
 
 
 def test_duals_that_do_not_fit_are_refused():
-    with pytest.raises(BlindmatchError, match=r"test: the duals of 30 items need 0\.0 GB"):
+    with pytest.raises(BlindmatchError, match=r"the duals of 30 items need 0\.0 GB"):
         run(Plan(memory_limit=1e-6), hard(30))
 
 

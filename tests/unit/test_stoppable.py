@@ -1,7 +1,10 @@
 """What runs under a time limit of ours although it has none of its own."""
 
+import contextlib
+import gc
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +14,7 @@ import pytest
 
 from blindmatch.errors import BlindmatchError
 from blindmatch.qap import QAP
-from blindmatch.solvers import Unavailable
+from blindmatch.solvers import Unavailable, _child, _stoppable
 from blindmatch.solvers._stoppable import run_stoppable
 
 PROBLEM = QAP(np.arange(16.0).reshape(4, 4), np.arange(16.0).reshape(4, 4) ** 2)
@@ -30,7 +33,7 @@ def offers(problem, run, *, seed, permutations, bound=-np.inf):
     run.solving()
     for permutation in permutations:
         run.offer(np.array(permutation), bound)
-    return len(permutations)
+        run.iterations += 1
 
 
 def tells_its_process(problem, run, *, seed, caller):
@@ -38,20 +41,46 @@ def tells_its_process(problem, run, *, seed, caller):
     run.offer(np.random.default_rng(seed).permutation(problem.size))
     run.say(str(os.getpid()))
     assert run.isolated == (os.getpid() != caller)
-    return 1
 
 
 def prints(problem, run, *, seed):
     run.solving()
     print("noise")
     run.offer(np.arange(problem.size))
-    return 1
 
 
 def sleeps_after_an_offer(problem, run, *, seed):
     run.solving()
     run.offer(np.array([1, 0, 2, 3]))
+    run.iterations = 3
     time.sleep(LONG)
+
+
+def hears_nothing(problem, run, *, seed):
+    run.solving()
+    run.offer(np.array([1, 0, 2, 3]))
+    run.iterations = 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    time.sleep(LONG)
+
+
+def obeys_by_itself(problem, run, *, seed, warning):
+    """Like compiled code with a handler of its own."""
+    pipe, other = os.pipe()
+    run.solving()
+    with run.obedient():
+        usual = signal.signal(signal.SIGINT, lambda *_: (usual(*_), os.write(other, b"\n")))
+        run.warn_at(warning)
+        os.read(pipe, 1)
+        signal.signal(signal.SIGINT, usual)
+        run.offer(np.array([1, 0, 2, 3]))
+        run.iterations = 5
+    time.sleep(LONG)
+
+
+def tells_its_threads(problem, run, *, seed):
+    run.solving()
+    run.say(os.environ["OMP_NUM_THREADS"])
 
 
 def sleeps(problem, run, *, seed):
@@ -71,7 +100,6 @@ def imports_and_builds(problem, run, *, seed):
     run.solving()
     run.offer(np.arange(problem.size))
     time.sleep(0.1)
-    return 1
 
 
 def lacks_a_licence(problem, run, *, seed):
@@ -100,6 +128,12 @@ def usual_handler():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture
+def new_process(monkeypatch):
+    """The next run does not find a process that was started before."""
+    monkeypatch.setattr(_child, "_kept", threading.local())
+
+
 def process_of(**where):
     said = []
     matching = run(tells_its_process, progress=said.append, caller=os.getpid(), **where)
@@ -121,6 +155,64 @@ def test_the_process_stays_for_the_next_run_and_threads_have_their_own():
     thread.join()
     assert first == again
     assert others != [first]
+
+
+def test_the_process_of_a_thread_is_cleared_away_with_it():
+    processes = []
+
+    def work():
+        process_of()
+        processes.append(vars(_child._kept)["child"].process)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert processes[0].returncode is not None
+
+
+def test_a_forked_copy_has_its_own_process_and_leaves_that_of_the_original():
+    before, (pipe, other) = process_of(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with contextlib.suppress(BaseException):
+            os.write(other, f"{process_of()}\n".encode())
+            gc.collect()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert int(os.read(pipe, 100)) != before
+    assert process_of() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans over")
+def test_an_interpreter_that_exits_leaves_no_process_behind():
+    """Its orphans, dead ones too, are handed over to the process that started it."""
+    program = """
+import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1)
+subprocess.run([sys.executable, "-c", sys.argv[1]], check=True)
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("none")
+"""
+    work = "from tests.unit.test_stoppable import process_of; assert process_of() > 0"
+    ran = subprocess.run([sys.executable, "-c", program, work], capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("none\n", "")
+
+
+@pytest.mark.usefixtures("new_process")
+@pytest.mark.parametrize(("given", "expected"), [(None, "1"), ("3", "3")])
+def test_its_linear_algebra_has_one_thread_unless_the_environment_says_otherwise(
+    given, expected, monkeypatch
+):
+    if given is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    said = []
+    run(tells_its_threads, progress=said.append)
+    assert said[0] == f"tells_its_threads: {expected}"
 
 
 @pytest.mark.parametrize("time_limit", [None, LONG])
@@ -153,11 +245,26 @@ def test_imports_do_not_count_towards_the_limit():
     assert run(imports_and_builds, time_limit=0.25).status == "stopped"
 
 
-def test_what_was_offered_before_the_limit_is_the_result():
-    matching = run(sleeps_after_an_offer, time_limit=0.2)
+@pytest.mark.parametrize(("function", "counted"), [(sleeps_after_an_offer, 3), (hears_nothing, 0)])
+def test_what_was_offered_before_the_limit_is_the_result(function, counted, monkeypatch):
+    if counted:
+        monkeypatch.setattr(_stoppable, "_GRACE", LONG)
+    before = process_of()
+    matching = run(function, time_limit=0.2)
     assert matching.permutation.tolist() == [1, 0, 2, 3]
-    assert matching.status == "stopped"
+    assert (matching.status, matching.iterations) == ("stopped", counted)
     assert 0.2 <= matching.seconds < LONG
+    # A process that obeys is not killed.
+    assert (process_of() == before) == bool(counted)
+
+
+@pytest.mark.parametrize(("time_limit", "warning"), [(LONG, 0.1), (0.2, LONG)])
+def test_compiled_code_that_obeys_is_warned_and_heard(time_limit, warning, monkeypatch):
+    monkeypatch.setattr(_stoppable, "_GRACE", LONG)
+    matching = run(obeys_by_itself, time_limit=time_limit, warning=warning)
+    assert matching.permutation.tolist() == [1, 0, 2, 3]
+    assert (matching.status, matching.iterations) == ("stopped", 5)
+    assert min(time_limit, warning) <= matching.seconds < LONG
 
 
 @pytest.mark.parametrize("function", [sleeps, builds_for_long])
@@ -165,14 +272,14 @@ def test_without_an_offer_a_random_matching_is_given_aloud(function):
     said = []
     matching = run(function, time_limit=0.2, progress=said.append)
     assert matching.permutation.tolist() == PROBLEM.draw(np.random.default_rng(7)).tolist()
-    assert (matching.status, matching.iterations) == ("stopped", 0)
+    assert (matching.status, matching.iterations) == ("stopped without a matching", 0)
     assert said == [f"{function.__name__}: no matching before the end, so a random one stands in"]
 
 
 def test_no_time_costs_no_process(monkeypatch):
     monkeypatch.setattr("blindmatch.solvers._stoppable.Child", None)
     matching = run(sleeps, time_limit=0)
-    assert matching.status == "stopped"
+    assert matching.status == "stopped without a matching"
     assert matching.cost == PROBLEM.cost(matching.permutation)
 
 
@@ -186,6 +293,7 @@ def test_errors_come_back_as_what_they_are():
     assert process_of() > 0
 
 
+@pytest.mark.usefixtures("new_process")
 def test_what_a_library_prints_does_not_reach_stdout(capfd):
     run(prints)
     captured = capfd.readouterr()

@@ -54,10 +54,10 @@ PAPER = {
     "classify": 2 * TRAINED * 2 * (3 + 10 - 1),
     # Tab. 4 and 5.
     "solve_ablation": 7 + 7,
-    # Fig. 7 and 8 show the same study.
+    # Fig. 7, twice, and 8 show the same study.
     "aggregate": 19 - 1,
-    "figure_shuffling": 3,
-    "table_shuffling": 3,
+    "figure_shuffling": 4,
+    "table_shuffling": 4,
     "figure_ratios": 1,
     "table_ratios": 1,
     "figure_accuracy": 2,
@@ -188,7 +188,7 @@ def test_a_mistake_in_the_config_ends_with_one_sentence(project, content, messag
         ("embeddings/emoji-100/vision/no-such-net.h5", "unknown model 'no-such-net'"),
         (
             "matchings/cifar-10/brute-force/dino-rn50/no-such-words/all.parquet",
-            "none of the configured experiments asks for it",
+            "none of the configured experiments asks for this file",
         ),
         (
             "aggregates/shuffles/gw_shufling.parquet",

@@ -57,7 +57,7 @@ def _nearest_column(distance, rows):
 
 
 @njit(cache=True, nogil=True)
-def _augment(costs, start, columns, rows, u, v, floats, integers):
+def augment(costs, start, columns, rows, u, v, floats, integers):
     """Match the free row `start` along a shortest path; adjust the duals."""
     size = len(costs)
     distance, price, reached = floats[0], floats[1], floats[2]
@@ -116,4 +116,4 @@ def assign(costs, columns, rows, u, v, floats, integers):
     _reduce(costs, columns, rows, u, v)
     for row in range(len(costs)):
         if columns[row] < 0:
-            _augment(costs, row, columns, rows, u, v, floats, integers)
+            augment(costs, row, columns, rows, u, v, floats, integers)

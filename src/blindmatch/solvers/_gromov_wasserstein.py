@@ -146,7 +146,7 @@ class GromovWasserstein(Solver):
         raise NotImplementedError
 
 
-def gromov_wasserstein(problem: QAP, run: "Run", *, seed: int, solver: GromovWasserstein) -> int:
+def gromov_wasserstein(problem: QAP, run: "Run", *, seed: int, solver: GromovWasserstein) -> None:
     """For `run_stoppable`: one plan after another is computed, rounded and offered."""
     if run.isolated:  # elsewhere that is for the user to say: it spares seconds
         os.environ["POT_BACKEND_DISABLE_PYTORCH"] = "1"
@@ -166,6 +166,7 @@ def gromov_wasserstein(problem: QAP, run: "Run", *, seed: int, solver: GromovWas
             draws = [np.eye(size)[rng.permutation(size)] / size for _ in range(_DRAWS)]
             start = (uniform + np.mean(draws, axis=0)) / 2.0
         plan = solver.plan(structures, start)
+        run.iterations = turn
         if not abs(plan.sum() - 1.0) < _MASS:
             run.say(f"start {turn} failed numerically (too small an epsilon?)")
             continue
@@ -174,7 +175,6 @@ def gromov_wasserstein(problem: QAP, run: "Run", *, seed: int, solver: GromovWas
                 f"start {turn} gave the uniform plan (too large an epsilon?), which says nothing"
             )
         run.offer(linear_sum_assignment(-plan)[1])
-    return turn
 
 
 def couple(name: str, structures: Structures, start: np.ndarray, **options) -> np.ndarray:

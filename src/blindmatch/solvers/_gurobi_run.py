@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import gurobipy
 import numpy as np
@@ -12,10 +13,12 @@ from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report, Ticker
 from blindmatch.qap import QAP, Matching
 from blindmatch.solvers import Unavailable
-from blindmatch.solvers._gurobi_model import build
+from blindmatch.solvers._gurobi_model import build, imitate
 from blindmatch.solvers._interrupt import interruptible
 from blindmatch.solvers.tabu import Tabu
 
+#: Share of the time limit that the search for a start may take.
+_FIRST_SEARCHES = 0.2
 #: Bounds are lowered by this share of the largest absolute cost, for Gurobi's tolerances.
 _MARGIN = 1e-6
 #: Gurobi takes no larger seeds, and calls larger numbers infinite.
@@ -42,7 +45,7 @@ def run(
     time_limit: float | None,
     progress: Report | None,
 ) -> Matching:
-    """Build, search a start, optimise; the limit counts all of it.
+    """Search a start, build, optimise; the limit counts all of it.
 
     Raises
     ------
@@ -52,29 +55,38 @@ def run(
         If Gurobi fails otherwise.
     """
     limit = math.inf if time_limit is None else time_limit
-    began = time.perf_counter()
     # Gurobi's tolerances are absolute: costs of single assignments are brought to about 1.
     unit = _magnitude(problem) / problem.size or 1.0
     parameters = {**_PARAMETERS, "Threads": threads, "Seed": seed % _SEEDS}
-    with _environment(parameters) as env, gurobipy.Model(env=env) as model:
-        x = build(model, problem, unit, formulation)
-        model.update()
-        building = time.perf_counter() - began
-        start = Tabu(searches).solve(problem, seed=seed, time_limit=max(0.0, limit - building))
-        found = [start.permutation]
-        status, bound, nodes = start.status, -math.inf, 0
-        if status != "interrupted":
-            # Without time left it runs, too: it still tells whether the licence serves.
-            model.Params.TimeLimit = max(0.0, limit - (time.perf_counter() - began))
-            if searches:
-                x.Start = np.eye(problem.size)[start.permutation].ravel()
-            _optimise(model, problem, unit, progress)
-            if model.SolCount:
-                found.append(_permutation(problem, x.X))
-            status, bound = _STATUS.get(model.Status, "stalled"), model.ObjBound
-            nodes = int(model.NodeCount)
+    with _environment(parameters) as env:
+        _require_licence(env, problem.size, formulation)
+        share = None if time_limit is None else _FIRST_SEARCHES * limit
+        start = Tabu(searches).solve(problem, seed=seed, time_limit=share)
+        began = time.perf_counter() - start.seconds  # what was compiled before does not count
+        permutation, status, bound, nodes = start.permutation, "time limit", -math.inf, 0
+        with gurobipy.Model(env=env) as model, interruptible() as interrupted:
+
+            def pressed() -> bool:
+                return start.status == "interrupted" or interrupted()
+
+            def left() -> float:
+                return max(0.0, limit - (time.perf_counter() - began))
+
+            x = build(model, problem, unit, formulation, stop=lambda: pressed() or not left())
+            model.update()
+            building = time.perf_counter() - began - start.seconds
+            if x is not None:
+                if searches:
+                    x.Start = np.eye(problem.size)[permutation].ravel()
+                model.Params.TimeLimit = left()
+                _optimise(model, _look(problem, unit, progress, pressed))
+                if model.SolCount:
+                    permutation = min(permutation, _permutation(problem, x.X), key=problem.cost)
+                status, bound = _STATUS.get(model.Status, "stalled"), model.ObjBound
+                nodes = int(model.NodeCount)
+            elif pressed():
+                status = "interrupted"
         seconds = time.perf_counter() - began - building
-    permutation = min(found, key=problem.cost)
     cost, margin = problem.cost(permutation), _margin(problem)
     bound = min(cost, bound * unit + problem.constant - margin) if bound > -_INFINITE else -math.inf
     optimal = status == "optimal" and cost - bound <= 2.0 * margin
@@ -111,15 +123,35 @@ def _environment(parameters: dict[str, float]) -> gurobipy.Env:
         raise Unavailable(f"gurobi: no licence serves here ({error})") from None
 
 
-def _optimise(model: gurobipy.Model, problem: QAP, unit: float, progress: Report | None) -> None:
-    """Until it is optimal, time is up, or the user presses Ctrl-C."""
+def _require_licence(env: gurobipy.Env, size: int, formulation: str) -> None:
+    """Refuse a size that the licence does not serve, before time goes into a model in vain."""
+    with gurobipy.Model(env=env) as model:
+        imitate(model, size, formulation)
+        model.update()
+        model.Params.TimeLimit = 0.0
+        try:
+            model.optimize()
+        except gurobipy.GurobiError as error:
+            if error.errno != GRB.Error.SIZE_LIMIT_EXCEEDED:
+                raise BlindmatchError(f"gurobi: {error}") from None
+            raise Unavailable(
+                f"gurobi: the licence does not serve N = {size} "
+                f"({model.NumVars:,} variables, {model.NumConstrs:,} constraints"
+                f"{', a quadratic objective' if model.IsQP else ''})"
+            ) from None
+
+
+def _look(
+    problem: QAP, unit: float, progress: Report | None, pressed: Callable[[], bool]
+) -> Callable[[gurobipy.Model, int], None]:
+    """A callback for Gurobi: ends it at a Ctrl-C, and says how far it is."""
     ticker = Ticker(progress)
 
     def cost(model: gurobipy.Model, what: int) -> float:
         return model.cbGet(what) * unit + problem.constant
 
     def look(model: gurobipy.Model, where: int) -> None:
-        if interrupted():
+        if pressed():
             model.terminate()
         if where == GRB.Callback.MIP:
             ticker(
@@ -130,16 +162,14 @@ def _optimise(model: gurobipy.Model, problem: QAP, unit: float, progress: Report
                 )
             )
 
+    return look
+
+
+def _optimise(model: gurobipy.Model, look: Callable[[gurobipy.Model, int], None]) -> None:
+    """Until it is optimal, time is up, or the user presses Ctrl-C."""
     try:
-        with interruptible() as interrupted:
-            model.optimize(look)
+        model.optimize(look)
     except gurobipy.GurobiError as error:
-        if error.errno == GRB.Error.SIZE_LIMIT_EXCEEDED:
-            raise Unavailable(
-                f"gurobi: the licence does not serve N = {problem.size} "
-                f"({model.NumVars:,} variables, {model.NumConstrs:,} constraints"
-                f"{', a quadratic objective' if model.IsQP else ''})"
-            ) from None
         raise BlindmatchError(f"gurobi: {error}") from None
 
 

@@ -4,12 +4,7 @@ import collections
 import contextlib
 import ctypes
 import logging
-import math
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -27,13 +22,6 @@ if TYPE_CHECKING:
 _NO_LIMIT = 2**31 - 1
 #: It ends so many batches and this share of its time before the limit, so that it can tell.
 _BATCHES_LEFT, _SHARE_LEFT = 3, 0.1
-#: Waits for the end of its input, and if that does not come in time sends its parent a Ctrl-C.
-_WATCH = """
-import os, select, signal, sys, time
-left = float(sys.argv[1]) - time.perf_counter()
-if not select.select([sys.stdin], [], [], max(0.0, left))[0]:
-    os.kill(os.getppid(), signal.SIGINT)
-"""
 
 
 def mpopt(
@@ -47,16 +35,12 @@ def mpopt(
     patience: int,
     threshold: float,
     batches: int | None,
-) -> int:
+) -> None:
     """For `run_stoppable`: build MPOpt's model, run it, and offer what it finds.
 
     A first matching is offered before the dual sweeps, the best one at the end: MPOpt tells nothing
-    in between. Shortly before the limit it gets a Ctrl-C, after which it gives its best matching.
-
-    Returns
-    -------
-    int
-        Dual sweeps.
+    in between. Shortly before the limit it gets a Ctrl-C, after which it ends its batch and gives
+    its best matching. Iterations are dual sweeps.
     """
     import pylibmgm
 
@@ -72,22 +56,20 @@ def mpopt(
     solver.stopping_criteria.p, solver.stopping_criteria.k = threshold, patience
     run.solving()
 
-    began = time.perf_counter()
     solver.stopping_criteria.max_batches = 0
-    run.offer(_complete(problem, run, solver.run()))
+    began = time.perf_counter()
+    with run.obedient():
+        run.offer(_complete(problem, run, solver.run()))
     now = time.perf_counter()
-    deadline = math.inf
     if limit is not None:
-        left = start + limit - now
-        deadline = now + (1.0 - _SHARE_LEFT) * left - _BATCHES_LEFT * (now - began)
+        left = start + limit - now - _BATCHES_LEFT * (now - began)
+        run.warn_at(now - start + (1.0 - _SHARE_LEFT) * left)
     solver.stopping_criteria.max_batches = _NO_LIMIT if batches is None else batches
-    with _last_line() as line, _interrupted_at(deadline):
+    with run.obedient(), _last_line() as line:
         solution = solver.run(verbose=True)
-    run.offer(_complete(problem, run, solution))
-    if time.perf_counter() >= deadline:
-        signal.pause()  # until the limit: whoever waits for this process notes that it was stopped
-    found = re.search(r"\bit=(\d+)", line.get("last", ""))
-    return int(found[1]) if found else 0
+        run.offer(_complete(problem, run, solution))
+        found = re.search(r"\bit=(\d+)", line.get("last", ""))
+        run.iterations = int(found[1]) if found else 0
 
 
 def build_model(problem: QAP):
@@ -141,7 +123,7 @@ def _complete(problem: QAP, run: "Run", solution) -> np.ndarray:
 
 @contextlib.contextmanager
 def _last_line() -> Iterator[dict[str, str]]:
-    """Keeps the last line of MPOpt's log, which it writes to Python's at the end of a run."""
+    """Keep the last line of MPOpt's log, which it writes to Python's at the end of a run."""
     line: dict[str, str] = {}
 
     def keep(record: logging.LogRecord) -> bool:
@@ -158,37 +140,3 @@ def _last_line() -> Iterator[dict[str, str]]:
     finally:
         logger.setLevel(level)
         logger.removeFilter(keep)
-
-
-@contextlib.contextmanager
-def _interrupted_at(deadline: float) -> Iterator[None]:
-    """Within this context a Ctrl-C comes when `time.perf_counter` is there.
-
-    It must come from another process: MPOpt does not let other threads of Python run. MPOpt catches
-    it, ends its batch, and raises it again.
-    """
-    if deadline == math.inf:
-        yield
-        return
-    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    command = [sys.executable, "-S", "-c", _WATCH, str(deadline)]
-    with _silent(), subprocess.Popen(command, stdin=subprocess.PIPE) as watch:
-        try:
-            yield
-        finally:
-            watch.stdin.close()
-            watch.wait()
-            signal.signal(signal.SIGINT, usual)
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Nothing is printed to stdout: MPOpt prints a word when it is interrupted."""
-    kept = os.dup(1)
-    with open(os.devnull, "wb") as nothing:
-        os.dup2(nothing.fileno(), 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)

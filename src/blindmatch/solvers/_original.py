@@ -81,11 +81,10 @@ class Ascent(Run):
             self.note(f"start {start + 1} of {self._options.starts}")
         costs = integer_costs(self.fixed_point)
         primal = _primal(self.incumbent, self._options.lap_solutions)
-        # The first bound needs no array of pairs, and no time may be left to fill one.
-        pairs = self._options.costs == "pairs" and not self.stopped()
-        form = Pairs if pairs else Factors
+        form = {"pairs": Pairs, "factors": Factors}[self._options.costs]
         duals = first_duals(self.fixed_point, costs)
-        submatrices = form(costs, *duals, METHODS[self._options.assignment], primal)
+        method = METHODS[self._options.assignment]
+        submatrices = form(costs, *duals, method, primal, stop=self._pause)
         return "optimal" if self._take(submatrices) else self._ascend_from(submatrices)
 
     def _ascend_from(self, submatrices: "Factors") -> str:
@@ -100,7 +99,7 @@ class Ascent(Run):
             if close or self._stalled(bounds, submatrices):
                 return "stalled"
             epsilon = max(1, int(options.epsilon * options.decay**self.iterations * typical))
-            self.iterations += submatrices.sweep(epsilon, stop=self._pause)
+            self.iterations += submatrices.sweep(epsilon)
             if submatrices.primal.cost[0] < math.inf:
                 self.incumbent.offer(submatrices.primal.best.copy())
             if self._take(submatrices):
@@ -133,6 +132,8 @@ class Factors:
     method : int
         One of `_original_assignment.METHODS`.
     primal : Primal
+    stop : callable
+        Asked every few milliseconds whether to end early; once true, always true.
 
     Attributes
     ----------
@@ -143,10 +144,17 @@ class Factors:
     """
 
     def __init__(
-        self, costs: Costs, P: np.ndarray, Q: np.ndarray, method: int, primal: Primal
+        self,
+        costs: Costs,
+        P: np.ndarray,
+        Q: np.ndarray,
+        method: int,
+        primal: Primal,
+        *,
+        stop: Callable[[], bool],
     ) -> None:
         size = len(P)
-        self.costs, self.primal = costs, primal
+        self.costs, self.primal, self._stop = costs, primal, stop
         self._P, self._Q, self._method = P, Q, method
         self._leader, self._reduced = np.empty((2, size, size), dtype=np.int64)
         self.suggestion, self._beta = np.empty((2, size), dtype=np.int64)
@@ -154,15 +162,13 @@ class Factors:
         gather_leaders(P, Q, costs.single, self._leader)
         self._settle()
 
-    def sweep(self, epsilon: int, *, stop: Callable[[], bool]) -> bool:
+    def sweep(self, epsilon: int) -> bool:
         """Solve every submatrix in ascending order of the reduced leaders.
 
         Parameters
         ----------
         epsilon : int
             Least raise of a price in an auction, in units.
-        stop : callable
-            Asked every few milliseconds whether to end early.
 
         Returns
         -------
@@ -174,7 +180,7 @@ class Factors:
         order = np.argsort(self._reduced, axis=None, kind="stable")
         self._spread()
         done, count = 0, 1
-        while done < len(order) and not stop():
+        while done < len(order) and not self._stop():
             began, chunk = time.perf_counter(), order[done : done + count]
             self._ascend(chunk, float(epsilon))
             done += len(chunk)
@@ -216,12 +222,14 @@ class Factors:
 class Pairs(Factors):
     """All submatrices as an array of N^4 pair costs, which sweeps rewrite."""
 
-    def __init__(
-        self, costs: Costs, P: np.ndarray, Q: np.ndarray, method: int, primal: Primal
-    ) -> None:
-        super().__init__(costs, P, Q, method, primal)
+    def __init__(self, costs: Costs, P: np.ndarray, Q: np.ndarray, *given, **named) -> None:
+        super().__init__(costs, P, Q, *given, **named)
         self._pairs = np.empty((len(P),) * 4, dtype=np.int32)
-        share_pairs(costs, P, Q, self._pairs, self._work)
+        for i in range(len(P)):
+            # The first bound is there already; without time for the pairs there is none to sweep.
+            if self._stop():
+                break
+            share_pairs(costs, P, Q, self._pairs, i, self._work)
 
     def _spread(self) -> None:
         spread_pairs(self._pairs, self.costs.blocked, self._leader, self._reduced)

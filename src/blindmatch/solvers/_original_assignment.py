@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from blindmatch.lap import _shortest_path
-from blindmatch.lap._shortest_path import _augment, assign
+from blindmatch.lap._shortest_path import assign, augment
 from blindmatch.solvers._sweep import UNUSABLE
 
 #: Ways to solve a submatrix, as the loops know them.
@@ -66,7 +66,7 @@ def solve_submatrix(sub, method, epsilon):
         sub.columns[:] = -1
         sub.rows[:] = -1
         for row in range(size):
-            _augment(sub.matrix, row, sub.columns, sub.rows, sub.u, sub.v, sub.floats, sub.integers)
+            augment(sub.matrix, row, sub.columns, sub.rows, sub.u, sub.v, sub.floats, sub.integers)
     else:
         assign(sub.matrix, sub.columns, sub.rows, sub.u, sub.v, sub.floats, sub.integers)
     usable = True

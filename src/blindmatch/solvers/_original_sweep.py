@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from blindmatch.solvers._original_assignment import solve_submatrix
-from blindmatch.solvers._sweep import BLOCKED, LIMIT, MOST_SPREAD, UNUSABLE, _keep, remainders
+from blindmatch.solvers._sweep import BLOCKED, LIMIT, MOST_SPREAD, UNUSABLE, keep, remainders
 
 #: Shares of pair costs are cut down to this, which keeps every bound valid and sums within int32.
 _CEILING = BLOCKED
@@ -41,18 +41,17 @@ class Primal(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def share_pairs(costs, P, Q, pairs, work):
-    """Fill ``pairs[i, j, k, l]`` with half of what remains of each pair."""
+def share_pairs(costs, P, Q, pairs, i, work):
+    """Fill ``pairs[i, j, k, l]`` of one row i with half of what remains of each pair."""
     size = len(P)
     nothing = np.empty((0, 0), dtype=np.int32)
-    for i in range(size):
-        for j in range(size):
-            remainders(costs, P, Q, i, j, nothing, work)
-            for k in range(size):
-                for l in range(size):  # noqa: E741
-                    whole = work.matrix[k, l]
-                    half = whole >> 1
-                    pairs[i, j, k, l] = half if i < k else whole - half
+    for j in range(size):
+        remainders(costs, P, Q, i, j, nothing, work)
+        for k in range(size):
+            for l in range(size):  # noqa: E741
+                whole = work.matrix[k, l]
+                half = whole >> 1
+                pairs[i, j, k, l] = half if i < k else whole - half
 
 
 @njit(cache=True, nogil=True)
@@ -139,7 +138,7 @@ def ascend_factors(costs, P, Q, leader, order, method, epsilon, sub, primal, wor
             v[row + (row >= j)] = np.int64(sub.v[row])
         u[i] = v[j] = 0
         # Duals that would leave the range of int32 stay as they were, which is valid as well.
-        if _keep(P, Q, i, j, u, v):
+        if keep(P, Q, i, j, u, v):
             leader[i, j] += u.sum() + v.sum()
 
 

@@ -1,6 +1,7 @@
 """Runs functions of other libraries, which look neither at the clock nor at Ctrl-C, and stops them.
 
-Under a time limit they run in a child process that is killed when time is up.
+Under a time limit they run in a child process. When time is up it gets a Ctrl-C, which Python code
+obeys at once and some compiled code does, too; what does not is killed.
 """
 
 import contextlib
@@ -15,11 +16,13 @@ import numpy as np
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report, Ticker
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers._child import Child, end_with_parent
+from blindmatch.solvers._child import Child, CtrlC, end_with_parent
 from blindmatch.solvers._interrupt import interruptible
 
 #: Seconds between two looks at the clock and at Ctrl-C.
 _TICK = 0.05
+#: Seconds that a child has to obey: beyond the limit, and from the user's Ctrl-C on.
+_GRACE, _USERS_GRACE = 0.1, 1.0
 
 _Message = tuple[float, str, object]
 
@@ -32,12 +35,16 @@ class Run:
 
     Attributes
     ----------
+    iterations : int
+        For the function to set.
     isolated : bool
         Whether this process is a child.
     """
 
-    def __init__(self, send: Callable[[_Message], None], *, isolated: bool = False) -> None:
-        self._send, self.isolated = send, isolated
+    def __init__(self, send: Callable[[_Message], None], ctrl_c: CtrlC | None = None) -> None:
+        self._send, self._ctrl_c = send, ctrl_c
+        self.isolated = ctrl_c is not None
+        self.iterations = 0
 
     def building(self) -> None:
         """From now on, the library's model of the problem is built."""
@@ -55,22 +62,38 @@ class Run:
         """Tell the user something."""
         self._tell("say", sentence)
 
+    def warn_at(self, seconds: float) -> None:
+        """Wish for the Ctrl-C before the limit: so many seconds after the clock's start."""
+        self._tell("warn", seconds)
+
+    def obedient(self) -> contextlib.AbstractContextManager[None]:
+        """A context for compiled code that ends by itself at a Ctrl-C, and for what it returns."""
+        return self._ctrl_c.postponed() if self._ctrl_c else contextlib.nullcontext()
+
     def perform(
-        self, function: Callable[..., int], problem: QAP, seed: int, options: dict[str, object]
+        self, function: Callable[..., None], problem: QAP, seed: int, options: dict[str, object]
     ) -> None:
-        """Call the function and tell its iterations."""
-        self._tell("done", function(problem, self, seed=seed, **options))
+        """Call the function, and tell how it has ended."""
+        self.iterations = 0
+        try:
+            with self._ctrl_c.welcome() if self._ctrl_c else contextlib.nullcontext():
+                function(problem, self, seed=seed, **options)
+            status = "heuristic"
+        except KeyboardInterrupt:
+            status = "stopped"
+        self._tell("end", (status, self.iterations))
 
     def fail(self, error: Exception) -> None:
         """Tell what `run_stoppable` shall raise."""
         self._tell("error", error)
 
     def _tell(self, kind: str, value: object) -> None:
-        self._send((time.perf_counter(), kind, value))
+        with self.obedient():
+            self._send((time.perf_counter(), kind, value))
 
 
 def run_stoppable(
-    function: Callable[..., int],
+    function: Callable[..., None],
     problem: QAP,
     *,
     seed: int,
@@ -85,7 +108,7 @@ def run_stoppable(
     ----------
     function : callable
         ``function(problem, run, *, seed, **options)`` at the top level of a module, with `run` a
-        `Run`; returns its iterations.
+        `Run`.
     problem : QAP
     seed : int
         For the function, and for the random matching where it offers none.
@@ -102,7 +125,8 @@ def run_stoppable(
     Returns
     -------
     Matching
-        Its status is "heuristic", "stopped" (at the limit) or "interrupted".
+        Its status is "heuristic", "stopped" (at the limit) or "interrupted". Iterations of a child
+        that had to be killed are unknown: 0.
 
     Raises
     ------
@@ -114,23 +138,33 @@ def run_stoppable(
     record = _Record(problem, progress, function.__name__.strip("_"))
     work = (function, problem, seed, options)
     if time_limit is None and not isolated:
-        status = _run_here(work, record)
+        Run(record.take).perform(*work)
+        interrupted = record.status == "stopped"
     elif time_limit is not None and time_limit <= 0:
-        status = "stopped"
+        interrupted = False
     else:
-        status = _run_in_child(work, record, math.inf if time_limit is None else time_limit)
-    return record.matching(status, seed)
+        limit = math.inf if time_limit is None else time_limit
+        interrupted = _run_in_child(work, record, limit)
+    return record.matching(seed, interrupted=interrupted)
 
 
 class _Record:
-    """What a run has told so far."""
+    """What a run has told so far.
+
+    Attributes
+    ----------
+    name : str
+    status : str, optional
+        "heuristic" or "stopped"; None until the function has ended.
+    warning : float
+        Seconds at which it wants a Ctrl-C.
+    """
 
     def __init__(self, problem: QAP, progress: Report | None, name: str) -> None:
-        self.name = name
-        self.done = False
+        self.name, self.status, self.warning = name, None, math.inf
         self._problem, self._progress, self._ticker = problem, progress, Ticker(progress)
-        self._permutation: np.ndarray | None = None
-        self._cost, self._bound = math.inf, -math.inf
+        self._best: tuple[float, np.ndarray | None] = (math.inf, None)
+        self._bound = -math.inf
         self._history: list[tuple[float, float, float]] = []
         self._began: dict[str, float] = {}
         self._ended: float | None = None
@@ -151,15 +185,18 @@ class _Record:
                 self._offer(at, *value)
             case "say":
                 self._say(value)
-            case "done":
-                self.done, self._ended, self._iterations = True, at, value
+            case "warn":
+                self.warning = value
+            case "end":
+                self._ended = at
+                self.status, self._iterations = value
             case "error":
                 raise value
         self.tick()
 
     def tick(self) -> None:
         """Say how far it is, if a line is due."""
-        self._ticker(lambda: f"{self.name}: {self.elapsed:.0f} s, cost {self._cost:.6g}")
+        self._ticker(lambda: f"{self.name}: {self.elapsed:.0f} s, cost {self._best[0]:.6g}")
 
     def _say(self, sentence: str) -> None:
         if self._progress is not None:
@@ -167,70 +204,78 @@ class _Record:
 
     def _offer(self, at: float, permutation: np.ndarray, bound: float) -> None:
         cost = self._problem.cost(permutation)
-        if cost < self._cost:
-            self._permutation, self._cost = permutation, cost
+        if cost < self._best[0]:
+            self._best = cost, permutation
         self._bound = max(self._bound, bound)
-        self._history.append((at - self._began["solving"], self._cost, self._bound))
+        self._history.append((at - self._began["solving"], self._best[0], self._bound))
 
-    def matching(self, status: str, seed: int) -> Matching:
+    def matching(self, seed: int, *, interrupted: bool) -> Matching:
         """The result: where nothing was offered a random matching, and that is said."""
         ended = self._ended or time.perf_counter()
         solving = self._began.get("solving", ended)
-        if self._permutation is None:
+        cost, permutation = self._best
+        status = self.status or "stopped"
+        if permutation is None:
+            status = "stopped without a matching"
             self._say("no matching before the end, so a random one stands in")
-            self._permutation = self._problem.draw(np.random.default_rng(seed))
-            self._cost = self._problem.cost(self._permutation)
+            permutation = self._problem.draw(np.random.default_rng(seed))
+            cost = self._problem.cost(permutation)
         seconds = ended - solving
         return Matching(
-            self._permutation,
-            self._cost,
+            permutation,
+            cost,
             bound=self._bound,
             optimal=False,
-            status=status,
+            status="interrupted" if interrupted else status,
             seconds=seconds,
             iterations=self._iterations,
-            history=(*self._history, (seconds, self._cost, self._bound)),
+            history=(*self._history, (seconds, cost, self._bound)),
             building=solving - self._began.get("building", solving),
         )
 
 
-def _run_here(work: tuple, record: _Record) -> str:
-    function, *rest = work
-    try:
-        Run(record.take).perform(function, *rest)
-    except KeyboardInterrupt:
-        return "interrupted"
-    return "heuristic"
-
-
-def _run_in_child(work: tuple, record: _Record, limit: float) -> str:
+def _run_in_child(work: tuple, record: _Record, limit: float) -> bool:
+    """Let a child work within the limit; whether the user has pressed Ctrl-C."""
     with interruptible() as interrupted, Child.borrow(__name__, "serve") as child:
         with contextlib.suppress(ConnectionError):  # `receive` says why
             child.connection.send(work)
-        while not interrupted() and record.elapsed < limit:
-            if child.connection.poll(min(_TICK, max(0.0, limit - record.elapsed))):
-                record.take(child.receive(record.name))
-            if record.done:
-                child.idle = True
-                return "heuristic"
-            record.tick()
+        while not interrupted() and record.elapsed < min(limit, record.warning):
+            if not _listen(child, record, min(limit, record.warning) - record.elapsed):
+                return False
+        pressed = interrupted()
+        if record.elapsed:  # else it is still importing, and a Ctrl-C would end it with a traceback
+            child.interrupt()
+            end = record.elapsed + _USERS_GRACE if pressed else limit + _GRACE
+            while interrupted() == pressed and record.elapsed < end:
+                if not _listen(child, record, end - record.elapsed):
+                    return pressed
         child.kill()
         # What it told before counts.
         with contextlib.suppress(EOFError, OSError):
             while True:
                 record.take(child.connection.recv())
-        return "interrupted" if interrupted() else "stopped"
+        return interrupted()
+
+
+def _listen(child: Child, record: _Record, seconds: float) -> bool:
+    """Wait for the child's next message, not for long; whether it works on."""
+    if child.connection.poll(max(0.0, min(_TICK, seconds))):
+        record.take(child.receive(record.name))
+    record.tick()
+    child.idle = record.status is not None
+    return not child.idle
 
 
 def serve(descriptor: int) -> None:
     """The child's life: perform what comes until nobody is at the other end of the connection."""
     end_with_parent()
     connection = Connection(descriptor)
-    run = Run(connection.send, isolated=True)
-    with contextlib.suppress(ConnectionError):
+    run = Run(connection.send, CtrlC())
+    with contextlib.suppress(EOFError, ConnectionError):
         while True:
+            work = connection.recv()
             try:
-                run.perform(*connection.recv())
+                run.perform(*work)
             except BlindmatchError as error:
                 run.fail(error)
             except Exception:

@@ -196,7 +196,7 @@ def solve_submatrix(i, j, epsilon, cap, work):
 
 
 @njit(cache=True, nogil=True)
-def _keep(P, Q, i, j, u, v):
+def keep(P, Q, i, j, u, v):
     """Add duals to what (i,j) holds; False, and nothing is done, if they leave their range.
 
     What the duals of rows have more than those of columns on average is moved over: that changes
@@ -238,7 +238,7 @@ def ascend(costs, P, Q, order, start, stop, epsilon, cap, work):
             continue
         remainders(costs, P, Q, i, j, nothing, work)
         usable = solve_submatrix(i, j, epsilon, cap, work)
-        if not (usable and _keep(P, Q, i, j, work.numbers[1], work.numbers[2])):
+        if not (usable and keep(P, Q, i, j, work.numbers[1], work.numbers[2])):
             left += 1
     return left
 
@@ -276,7 +276,7 @@ def keep_part(costs, P, Q, numbers, U, V, usable):
     for position in range(len(numbers)):
         i, j = numbers[position] // size, numbers[position] % size
         if costs.blocked[i, j] == 0:
-            kept = usable[position] and _keep(P, Q, i, j, U[position], V[position])
+            kept = usable[position] and keep(P, Q, i, j, U[position], V[position])
             left += 0 if kept else 1
     return left
 

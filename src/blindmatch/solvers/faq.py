@@ -68,6 +68,8 @@ class FAQ(Solver):
         progress: Report | None = None,
     ) -> Matching:
         """See `blindmatch.solvers.Solver`."""
+        import scipy.optimize  # noqa: F401  (for `frank_wolfe`: imports do not count as solving)
+
         from blindmatch.solvers._anytime import run_searches
 
         return run_searches(

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import ClassVar, Literal
 
+from pydantic import NonNegativeInt, PositiveInt
+
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
 from blindmatch.solvers import Solver, Unavailable, absent, require_square, solvers
@@ -26,14 +28,15 @@ class Gurobi(Solver):
         bounds of at least Gilmore's and Lawler's. "quadratic" minimises x'Qx over N^2 binary
         variables as the paper does, which proves far less in the same time.
     searches : int
-        Tabu searches for the start; 0 leaves Gurobi to find a matching.
+        Tabu searches for the start, in a fifth of the time limit at most; 0 leaves Gurobi to find
+        a matching.
     threads : int
         Threads of Gurobi.
     """
 
     formulation: Literal["linear", "quadratic"] = "linear"
-    searches: int = 100
-    threads: int = 1
+    searches: NonNegativeInt = 100
+    threads: PositiveInt = 1
 
     bounds: ClassVar[bool] = True
     modules: ClassVar[tuple[str, ...]] = (

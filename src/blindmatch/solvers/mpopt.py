@@ -3,6 +3,8 @@
 import dataclasses
 from typing import ClassVar
 
+from pydantic import PositiveInt
+
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
 from blindmatch.solvers import Solver, Unavailable, absent, require_square, solvers
@@ -33,11 +35,11 @@ class MPOpt(Solver):
         Batches at most.
     """
 
-    sweeps: int = 1
-    generations: int = 10
-    patience: int = 20
+    sweeps: PositiveInt = 1
+    generations: PositiveInt = 10
+    patience: PositiveInt = 20
     threshold: float = 0.6
-    batches: int | None = None
+    batches: PositiveInt | None = None
 
     modules: ClassVar[tuple[str, ...]] = (
         "blindmatch.qap",
