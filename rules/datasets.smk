@@ -16,6 +16,7 @@ rule fetch_source:
         runtime="4h",
     params:
         source=source_of,
+        code=drawing_of,
     shell:
         "python $BLINDMATCH_ROOT/workflow/scripts/fetch_source.py"
         " --dataset {wildcards.dataset} --source {params.source:q}"

@@ -216,6 +216,13 @@ def source_of(wildcards):
     return canonical(sources[wildcards.source])
 
 
+def drawing_of(wildcards):
+    """Params function: digest of what draws a synthetic file; nothing for a download."""
+    synthetic = json.loads(source_of(wildcards))["synthetic"]
+    drawn = ("blindmatch.datasets._synthetic", "blindmatch.datasets.emoji")
+    return code_digest(*drawn) if synthetic else ""
+
+
 def sources_of(wildcards):
     """Input function: the files that a dataset is made of, published ones and the user's own."""
     entry = named("datasets", wildcards.dataset)

@@ -2,7 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 #: The only names that may stand in a path, beside integers.
 SLUG = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
@@ -32,6 +39,12 @@ class Source(Settings):
         description="`sha256:...` or `md5:...` of the file.",
         pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$",
     )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Source":
+        if self.synthetic and (self.url or self.checksum):
+            raise ValueError("a synthetic file has neither url nor checksum")
+        return self
 
 
 class DatasetSettings(Settings):

@@ -137,6 +137,12 @@ def test_defaults_are_filled_in_and_values_stay_plain(raw):
         ),
         (lambda c: c["solvers"]["random"].update(time_limit=0), r"solvers\.random\.time_limit"),
         (
+            lambda c: c["datasets"]["toys"].update(
+                sources={"a.zip": {"url": "https://a.b/a.zip", "synthetic": "cifar-10"}}
+            ),
+            r"datasets\.toys\.sources\.a\.zip: a synthetic file has neither url nor checksum",
+        ),
+        (
             lambda c: c["solvers"]["random"].update(metric="gv"),
             r"solvers\.random\.metric: unknown metric 'gv'",
         ),
