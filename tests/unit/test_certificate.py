@@ -37,7 +37,7 @@ def by_tree(kind, seed=0, **options):
     """Branch and bound from the first duals, so that the tree is large."""
     problem = random_problem(kind, SIZE, seed)
     plan = Plan(branch=True, max_sweeps=0, starts=0, **options)
-    return problem, _plan.run("test", plan, problem, seed, None, None).certificate
+    return problem, _plan.run(plan, problem, seed, None, None).certificate
 
 
 def by_relaxation(kind):
