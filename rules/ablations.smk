@@ -30,6 +30,7 @@ rule solve_ablation:
             "blindmatch.losses",
             "blindmatch.metrics",
             "blindmatch.prototypes",
+            "blindmatch.matching",
             "blindmatch.qap",
         ),
     shell:

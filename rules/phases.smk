@@ -25,6 +25,7 @@ rule solve_planted:
             solvers,
             "solver",
             "blindmatch.phase",
+            "blindmatch.matching",
             "blindmatch.qap",
             "blindmatch.metrics",
             "blindmatch.losses",

@@ -11,16 +11,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from blindmatch.kernels import KERNELS
+from blindmatch.matching import columns_of, solve_or_skip
 from blindmatch.metrics import Metric
 from blindmatch.progress import Report
 from blindmatch.prototypes import draw_seeds, normalise
 from blindmatch.qap import QAP
-from blindmatch.solvers import Solver, Unavailable
+from blindmatch.solvers import Solver
 
 #: Random permutations whose costs tell the spread.
 _PERMUTATIONS = 1000
-#: What is unknown where a solver cannot run.
-_NUMBERS = ("cost", "bound", "gap", "seconds", "building", "reported_cost", "reported_bound")
 
 
 def ablation_problem(size: int, *, dimension: int, seed: int, metric: Metric) -> QAP:
@@ -79,38 +78,21 @@ def solve_ablation(
     Yields
     ------
     dict
-        draw, seed, permutation, cost, bound, gap, optimal, status, seconds, building, iterations;
-        reported_cost, reported_bound (in the metric's unit); random_cost, spread: mean and standard
-        deviation of the costs of random permutations; gap_in_spreads: cost - bound in units of
-        that. Where the solver cannot run, status says why and its numbers are NaN.
+        draw, seed; what `blindmatch.matching.columns_of` tells; random_cost, spread: mean and
+        standard deviation of the costs of random permutations; gap_in_spreads: cost - bound in
+        units of that. Where the solver cannot run, status says why and its numbers are NaN.
     """
     for draw, own_seed in enumerate(map(int, draw_seeds(seed, draws))):
         problem = ablation_problem(size, dimension=dimension, seed=own_seed, metric=metric)
         rng = np.random.default_rng(own_seed)
         costs = [problem.cost(rng.permutation(size)) for _ in range(_PERMUTATIONS)]
-        row = {"draw": draw, "seed": own_seed}
-        try:
-            found = solver.solve(problem, seed=own_seed, time_limit=time_limit, progress=report)
-        except Unavailable as reason:
-            row |= {"permutation": [], "optimal": False, "status": f"skipped: {reason}"}
-            row |= {"iterations": 0, **dict.fromkeys(_NUMBERS, float("nan"))}
-        else:
-            row |= {
-                "permutation": found.permutation.tolist(),
-                "cost": found.cost,
-                "bound": found.bound,
-                "gap": found.gap,
-                "optimal": found.optimal,
-                "status": found.status,
-                "seconds": found.seconds,
-                "building": found.building,
-                "iterations": found.iterations,
-                "reported_cost": metric.reported(found.cost, size),
-                "reported_bound": metric.reported(found.bound, size),
-            }
+        found = solve_or_skip(solver, problem, own_seed, time_limit, report)
         spread = float(np.std(costs))
-        yield row | {
+        yield {
+            "draw": draw,
+            "seed": own_seed,
+            **columns_of(found, metric, size),
             "random_cost": float(np.mean(costs)),
             "spread": spread,
-            "gap_in_spreads": (row["cost"] - row["bound"]) / spread if spread else float("nan"),
+            "gap_in_spreads": (found.cost - found.bound) / spread if spread else float("nan"),
         }

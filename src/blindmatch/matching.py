@@ -152,7 +152,7 @@ def match_draws(
                 if solver_metric is not None:
                     others = _compared(solver_metric, vision, language, draw, rows, facing)
                     solved = QAP.from_metric(solver_metric, *others)
-                found = _solve(solver, solved, seed, time_limit, report)
+                found = solve_or_skip(solver, solved, seed, time_limit, report)
                 if solver_metric is not None and len(found.permutation):
                     found = _evaluated(found, problem)
                 row = {"metric": slug, "rank": rank, "draw": draw, "seed": seed}
@@ -192,10 +192,37 @@ def _facing(rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
     return facing
 
 
-def _solve(
+def columns_of(found: Matching, metric: Metric, size: int) -> dict:
+    """What is known about a matching of `size` items without its truth, for a row of a table.
+
+    Returns
+    -------
+    dict
+        permutation, cost, bound, gap, optimal, status, seconds, building, iterations; reported_cost
+        and reported_bound in the metric's unit.
+    """
+    return {
+        "permutation": found.permutation.tolist(),
+        "cost": found.cost,
+        "bound": found.bound,
+        "gap": found.gap,
+        "optimal": found.optimal,
+        "status": found.status,
+        "seconds": found.seconds,
+        "building": found.building,
+        "iterations": found.iterations,
+        "reported_cost": metric.reported(found.cost, size),
+        "reported_bound": metric.reported(found.bound, size),
+    }
+
+
+def solve_or_skip(
     solver: Solver, problem: QAP, seed: int, time_limit: float | None, report: Report | None
 ) -> Matching:
-    """Solve, or say why the solver cannot run."""
+    """The solver's matching; without one where it cannot run, and the status says why.
+
+    Then the permutation is empty, and all numbers are NaN.
+    """
     try:
         return solver.solve(problem, seed=seed, time_limit=time_limit, progress=report)
     except Unavailable as error:
@@ -232,24 +259,14 @@ def _result(
     if paired and np.array_equal(np.sort(rows), np.sort(columns)):
         where = np.argsort(columns[order])
         true_cost = problem.cost(where[np.searchsorted(columns[order], rows, sorter=where)])
-    size = len(rows)
     return {
         "classes": rows.tolist(),
         "language_classes": columns.tolist(),
+        **columns_of(found, metric, len(rows)),
         "permutation": permutation.tolist(),
         "accuracy": accuracy,
-        "cost": found.cost,
-        "bound": found.bound,
-        "gap": found.gap,
-        "optimal": found.optimal,
-        "status": found.status,
-        "seconds": found.seconds,
-        "building": found.building,
-        "iterations": found.iterations,
         "true_cost": true_cost,
-        "reported_cost": metric.reported(found.cost, size),
-        "reported_bound": metric.reported(found.bound, size),
-        "reported_true_cost": metric.reported(true_cost, size),
+        "reported_true_cost": metric.reported(true_cost, len(rows)),
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from blindmatch.kernels import KERNELS
+from blindmatch.matching import columns_of
 from blindmatch.metrics import Metric
 from blindmatch.progress import Report
 from blindmatch.qap import QAP
@@ -85,9 +86,9 @@ def solve_planted(
     Yields
     ------
     dict
-        draw, permutation, accuracy, cost, bound, gap, optimal, status, seconds, iterations,
-        true_cost, reported_cost, reported_true_cost (in the metric's unit); truth_found: the
-        matching is the truth; truth_beaten: it is cheaper than the truth, which is not optimal.
+        draw; what `blindmatch.matching.columns_of` tells; accuracy; true_cost, and as
+        reported_true_cost in the metric's unit; truth_found: the matching is the truth;
+        truth_beaten: it is cheaper than the truth, which is not optimal.
     """
     for draw in range(draws):
         problem, truth = planted(
@@ -102,17 +103,9 @@ def solve_planted(
         margin = max(found.tolerance, _CHEAPER * abs(true_cost))
         yield {
             "draw": draw,
-            "permutation": found.permutation.tolist(),
+            **columns_of(found, metric, size),
             "accuracy": float(np.mean(found.permutation == truth)),
-            "cost": found.cost,
-            "bound": found.bound,
-            "gap": found.gap,
-            "optimal": found.optimal,
-            "status": found.status,
-            "seconds": found.seconds,
-            "iterations": found.iterations,
             "true_cost": true_cost,
-            "reported_cost": metric.reported(found.cost, size),
             "reported_true_cost": metric.reported(true_cost, size),
             "truth_found": bool((found.permutation == truth).all()),
             "truth_beaten": bool(found.cost < true_cost - margin),
