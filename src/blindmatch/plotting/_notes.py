@@ -126,7 +126,7 @@ def _means(chosen: pd.DataFrame) -> str:
     """By what, how long and, blindly, from how much subsets were selected, if the rows tell."""
     if "selection_method" not in chosen:
         return ""
-    methods = " or ".join(dict.fromkeys(chosen["selection_method"]))
+    methods = " or ".join(dict.fromkeys(chosen["selection_method"])).replace("gurobi", "Gurobi")
     said = f", by {methods} within {chosen['selection_limit'].max():g} s"
     matchings = chosen.loc[chosen["selection"] == "blind", "selection_matchings"]
     if len(matchings):
