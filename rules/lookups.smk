@@ -3,9 +3,8 @@ import json
 from string import Formatter
 
 from blindmatch.provenance import code_digest
-from blindmatch.registry import nearest
+from blindmatch.registry import absent, nearest
 from blindmatch.script import canonical
-from blindmatch.solvers import absent
 
 # What all loaders share.
 LOADING = [f"blindmatch.datasets.{name}" for name in ("_loader", "_files", "_tables")]

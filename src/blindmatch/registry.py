@@ -7,6 +7,7 @@ has to know. Members are frozen dataclasses whose fields are the options of a co
 import dataclasses
 import difflib
 import importlib
+import importlib.util
 import pkgutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +21,21 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """The words " (did you mean ...?)" if one of `names` resembles `name`, else an empty string."""
     matches = difflib.get_close_matches(str(name), [str(known) for known in names], n=1, cutoff=0.6)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def absent(member: type) -> str | None:
+    """Why a member cannot run here: the packages that are not installed; None if it can.
+
+    Parameters
+    ----------
+    member : type
+        Its `requires` says what to install for each import name.
+    """
+    lacking = [name for name in member.requires if importlib.util.find_spec(name) is None]
+    if not lacking:
+        return None
+    advice = " and ".join(sorted({member.requires[name] for name in lacking}))
+    return f"{', '.join(lacking)} is not installed (pip install {advice})"
 
 
 class Registry(Mapping[str, type]):

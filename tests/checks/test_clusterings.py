@@ -7,7 +7,7 @@ import pytest
 
 from blindmatch.clusterings import clusterings, find_clusters
 from blindmatch.errors import BlindmatchError
-from blindmatch.solvers import absent
+from blindmatch.registry import absent
 
 pytestmark = pytest.mark.parametrize("slug", sorted(clusterings))
 

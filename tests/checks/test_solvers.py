@@ -9,7 +9,8 @@ import pytest
 from blindmatch.errors import BlindmatchError
 from blindmatch.provenance import code_digest
 from blindmatch.qap import QAP
-from blindmatch.solvers import Unavailable, absent, kinds_of, prepare, solve, solvers
+from blindmatch.registry import absent
+from blindmatch.solvers import Unavailable, kinds_of, prepare, solve, solvers
 
 pytestmark = pytest.mark.parametrize("slug", sorted(solvers))
 

@@ -13,7 +13,8 @@ NEEDY = '''
 
 import dataclasses
 
-from blindmatch.solvers import Solver, Unavailable, absent, solvers
+from blindmatch.registry import absent
+from blindmatch.solvers import Solver, Unavailable, solvers
 from blindmatch.solvers.random import Random
 
 

@@ -6,8 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from blindmatch.errors import BlindmatchError
-from blindmatch.registry import Registry
-from blindmatch.solvers import absent
+from blindmatch.registry import Registry, absent
 
 
 class Clustering:

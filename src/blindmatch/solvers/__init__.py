@@ -1,7 +1,6 @@
 """QAP solvers, one file each; importing them is light, compiling happens on first use."""
 
 import dataclasses
-import importlib.util
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
@@ -62,15 +61,6 @@ class Unavailable(BlindmatchError):
 
 
 solvers = Registry("solver", __name__)
-
-
-def absent(solver: type[Solver]) -> str | None:
-    """Why a solver cannot run here: the packages that are not installed; None if it can."""
-    lacking = [name for name in solver.requires if importlib.util.find_spec(name) is None]
-    if not lacking:
-        return None
-    advice = " and ".join(sorted({solver.requires[name] for name in lacking}))
-    return f"{', '.join(lacking)} is not installed (pip install {advice})"
 
 
 def kinds_of(problem: QAP) -> set[str]:

@@ -21,7 +21,8 @@ from pydantic import PositiveFloat, PositiveInt
 
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers import Solver, Unavailable, absent, require_kind, require_square
+from blindmatch.registry import absent
+from blindmatch.solvers import Solver, Unavailable, require_kind, require_square
 
 if TYPE_CHECKING:
     from blindmatch.solvers._stoppable import Run

@@ -7,7 +7,8 @@ from pydantic import PositiveInt
 
 from blindmatch.progress import Report
 from blindmatch.qap import QAP, Matching
-from blindmatch.solvers import Solver, Unavailable, absent, require_square, solvers
+from blindmatch.registry import absent
+from blindmatch.solvers import Solver, Unavailable, require_square, solvers
 
 
 @solvers.register("mpopt")
