@@ -9,6 +9,8 @@ rule aggregate:
         "results/aggregates/{section}/{study}.parquet",
     log:
         "logs/aggregate/{section}/{study}.log",
+    benchmark:
+        "results/benchmarks/aggregate/{section}/{study}.tsv"
     localrule: True
     conda:
         "../envs/match.yaml"

@@ -17,8 +17,8 @@ rule cluster:
         "../envs/cluster.yaml"
     threads: 4
     resources:
-        mem_mb=16000,
-        runtime="1d",
+        mem_mb=growing(16000),
+        runtime=growing(24 * 60),
     params:
         clustering=entry_of("clusterings", "clustering"),
         asked=asked("clusters", "draws"),
@@ -58,8 +58,8 @@ rule classify:
     conda:
         "../envs/match.yaml"
     resources:
-        mem_mb=4000,
-        runtime="1d",
+        mem_mb=growing(4000),
+        runtime=growing(24 * 60),
     params:
         metrics=metric_entry,
         solver=entry_of("solvers", "solver"),

@@ -8,12 +8,15 @@ rule fetch_source:
         update("resources/datasets/{dataset}/{source}"),
     log:
         "logs/fetch_source/{dataset}/{source}.log",
+    benchmark:
+        "results/benchmarks/fetch_source/{dataset}/{source}.tsv"
     wildcard_constraints:
         source="[^/]+",
     conda:
         "../envs/embed.yaml"
     resources:
-        runtime="4h",
+        mem_mb=growing(2000),
+        runtime=growing(4 * 60),
     params:
         source=source_of,
         code=drawing_of,
@@ -31,8 +34,13 @@ rule index_dataset:
         "results/datasets/{dataset}/index.h5",
     log:
         "logs/index_dataset/{dataset}.log",
+    benchmark:
+        "results/benchmarks/index_dataset/{dataset}.tsv"
     conda:
         "../envs/embed.yaml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=entry_of("datasets", "dataset", without=("prompts", "class_names")),
         code=code_of("datasets", "dataset", loaders, "loader", *LOADING),
@@ -52,8 +60,13 @@ rule describe_classes:
         "results/datasets/{dataset}/classes.h5",
     log:
         "logs/describe_classes/{dataset}.log",
+    benchmark:
+        "results/benchmarks/describe_classes/{dataset}.tsv"
     conda:
         "../envs/embed.yaml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         settings=entry_of("datasets", "dataset"),
         code=code_of("datasets", "dataset", loaders, "loader", *LOADING),
@@ -73,8 +86,13 @@ rule draw_halves:
         "results/datasets/{dataset}/draws.h5",
     log:
         "logs/draw_halves/{dataset}.log",
+    benchmark:
+        "results/benchmarks/draw_halves/{dataset}.tsv"
     conda:
         "../envs/embed.yaml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         seed=config["seed"],
         draws=config["draws"],

@@ -17,8 +17,8 @@ rule embed_vision:
     threads: 8
     resources:
         gpu=0 if config["embedding"]["device"] == "cpu" else 1,
-        mem_mb=16000,
-        runtime="12h",
+        mem_mb=growing(16000),
+        runtime=growing(12 * 60),
     params:
         dataset=entry_of("datasets", "dataset", without=("prompts", "class_names")),
         model=entry_of("models", "model"),
@@ -50,8 +50,8 @@ rule embed_language:
     threads: 4
     resources:
         gpu=0 if config["embedding"]["device"] == "cpu" else 1,
-        mem_mb=16000,
-        runtime="4h",
+        mem_mb=growing(16000),
+        runtime=growing(4 * 60),
     params:
         dataset=entry_of("datasets", "dataset", only=("loader", "embeddings", "labels", "paired")),
         model=entry_of("models", "model"),

@@ -26,6 +26,8 @@ for kind in KINDS:
                 ),
             log:
                 f"logs/figure_{shape}/{{figure}}.log",
+            benchmark:
+                f"results/benchmarks/figure_{shape}/{{figure}}.tsv"
             wildcard_constraints:
                 figure=figures_of(kind),
             localrule: True
@@ -53,6 +55,8 @@ for kind in KINDS:
             tex="results/tables/{figure}.tex",
         log:
             f"logs/table_{shape}/{{figure}}.log",
+        benchmark:
+            f"results/benchmarks/table_{shape}/{{figure}}.tsv"
         wildcard_constraints:
             figure=figures_of(kind),
         localrule: True

@@ -11,11 +11,13 @@ rule compute_kernel_vision:
         "results/kernels/{dataset}/{kernel}/vision/{model}.h5",
     log:
         "logs/compute_kernel_vision/{dataset}/{kernel}/{model}.log",
+    benchmark:
+        "results/benchmarks/compute_kernel_vision/{dataset}/{kernel}/{model}.tsv"
     conda:
         "../envs/match.yaml"
     resources:
-        mem_mb=8000,
-        runtime="1h",
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         code=code_digest("blindmatch.kernels", "blindmatch.prototypes"),
     shell:
@@ -34,11 +36,13 @@ rule compute_kernel_language:
         "results/kernels/{dataset}/{kernel}/language/{model}.h5",
     log:
         "logs/compute_kernel_language/{dataset}/{kernel}/{model}.log",
+    benchmark:
+        "results/benchmarks/compute_kernel_language/{dataset}/{kernel}/{model}.tsv"
     conda:
         "../envs/match.yaml"
     resources:
-        mem_mb=8000,
-        runtime="1h",
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         code=code_digest("blindmatch.kernels", "blindmatch.prototypes"),
     shell:

@@ -153,6 +153,19 @@ def licences(wildcards):
     return int(named("solvers", wildcards.solver)["solver"] == "gurobi")
 
 
+def growing(amount, *, for_each_input_mb=0):
+    """Resource function: megabytes or minutes of a job, twice as many in each try after a failed one.
+
+    Profiles of clusters have `retries`: a job that was killed for having too little runs again.
+    """
+
+    def granted(wildcards, input, attempt):
+        extra = int(for_each_input_mb * input.size_mb) if for_each_input_mb else 0
+        return (amount + extra) * 2 ** (attempt - 1)
+
+    return granted
+
+
 def solver_lacks(wildcards):
     """Params function: why a solver cannot run here, so that it runs once it can."""
     return absent(solvers[named("solvers", wildcards.solver)["solver"]]) or "nothing"

@@ -19,8 +19,8 @@ rule match:
         "../envs/match.yaml"
     resources:
         gurobi=licences,
-        mem_mb=4000,
-        runtime="3d",
+        mem_mb=growing(4000),
+        runtime=growing(3 * 24 * 60),
     params:
         metrics=metric_entry,
         solver=entry_of("solvers", "solver"),
@@ -52,8 +52,8 @@ rule match_all:
         "../envs/match.yaml"
     resources:
         gurobi=licences,
-        mem_mb=4000,
-        runtime="1d",
+        mem_mb=growing(4000),
+        runtime=growing(24 * 60),
     params:
         metrics=metrics_asked("experiments"),
         solver=entry_of("solvers", "solver"),

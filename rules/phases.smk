@@ -12,8 +12,8 @@ rule solve_planted:
     conda:
         "../envs/match.yaml"
     resources:
-        mem_mb=4000,
-        runtime="1d",
+        mem_mb=growing(4000),
+        runtime=growing(24 * 60),
     params:
         metric=entry_of("metrics", "metric"),
         solver=entry_of("solvers", "solver"),

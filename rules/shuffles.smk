@@ -18,8 +18,8 @@ rule shuffle:
         "../envs/match.yaml"
     resources:
         # Pixels of thousands of images fill gigabytes, in float64 and more than once.
-        mem_mb=lambda wildcards, input: 4000 + int(10 * input.size_mb),
-        runtime="4h",
+        mem_mb=growing(4000, for_each_input_mb=10),
+        runtime=growing(4 * 60),
     params:
         metrics=metrics_asked("shuffles"),
         asked=asked("shuffles", "levels", "draws"),
@@ -59,8 +59,8 @@ rule measure_ratios:
         "../envs/match.yaml"
     resources:
         # Pixels of thousands of images fill gigabytes, in float64 and more than once.
-        mem_mb=lambda wildcards, input: 4000 + int(10 * input.size_mb),
-        runtime="4h",
+        mem_mb=growing(4000, for_each_input_mb=10),
+        runtime=growing(4 * 60),
     params:
         asked=asked("ratios", "bins"),
         code=code_digest("blindmatch.ratios", "blindmatch.kernels", "blindmatch.prototypes"),

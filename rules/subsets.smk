@@ -18,8 +18,8 @@ rule select_subsets:
     threads: 4
     resources:
         gurobi=1,
-        mem_mb=16000,
-        runtime="75m",
+        mem_mb=growing(16000),
+        runtime=growing(75),
     params:
         metric=entry_of("metrics", "metric"),
         asked=asked("subsets", "ranks"),
