@@ -55,7 +55,7 @@ def write_cifar10(folder: Path, images_per_class: int, classes: int = 10) -> Pat
         "filenames": [f"image_{row:06d}.png" for row in range(len(labels))],
     }
     meta = {"num_cases_per_batch": len(labels), "label_names": CIFAR10_NAMES[:classes]}
-    return _write_tar(
+    return write_tar(
         folder / "cifar-10-python.tar.gz",
         {
             "cifar-10-batches-py/test_batch": _python2_pickle(batch),
@@ -78,7 +78,7 @@ def write_cifar100(folder: Path, images_per_class: int, classes: int = 100) -> P
         "fine_label_names": CIFAR100_NAMES[:classes],
         "coarse_label_names": [f"superclass_{number}" for number in range(-(-classes // 5))],
     }
-    return _write_tar(
+    return write_tar(
         folder / "cifar-100-python.tar.gz",
         {
             "cifar-100-python/test": _python2_pickle(batch),
@@ -95,7 +95,7 @@ def write_cinic10(folder: Path, images_per_class: int) -> Path:
             for copy in range(copies):
                 image = class_image(label, copy if part == "valid" else 1000 + copy)
                 members[f"{part}/{name}/cifar10-{part}-{copy}.png"] = _encoded(image, "PNG")
-    return _write_tar(folder / "CINIC-10.tar.gz", members)
+    return write_tar(folder / "CINIC-10.tar.gz", members)
 
 
 def write_coco(folder: Path, images: int, captions: int = 5) -> tuple[Path, Path]:
@@ -213,7 +213,8 @@ def _encoded(image: np.ndarray, kind: str) -> bytes:
     return stream.getvalue()
 
 
-def _write_tar(path: Path, members: Mapping[str, bytes]) -> Path:
+def write_tar(path: Path, members: Mapping[str, bytes]) -> Path:
+    """Write a .tar.gz archive of files."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
         open(path, "wb") as file,

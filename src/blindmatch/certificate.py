@@ -3,32 +3,41 @@
 import dataclasses
 import hashlib
 import io
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from blindmatch.array_files import read_npz
 from blindmatch.errors import BlindmatchError
 from blindmatch.fixed_point import exact_cost, float_below
 from blindmatch.progress import Report, Ticker
 from blindmatch.proof import Check, Nodes, Step
 from blindmatch.qap import QAP
+from blindmatch.reading import one_line, reading
 from blindmatch.storage import publish
 
 _FORMAT = 1
-#: What NumPy raises at files that are no archive of the arrays of a certificate.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    IndexError,
-    EOFError,
-    OverflowError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+#: Arrays of a file: kind and number of dimensions.
+_ARRAYS = {
+    "format": ("i", 0),
+    "problem": ("U", 0),
+    "permutation": ("i", 1),
+    "bound": ("f", 0),
+    "target": ("i", 0),
+    "factor": ("i", 2),
+    "factor_shift": ("i", 0),
+    "pairs": ("i", 1),
+    "depths": ("i", 1),
+    "sizes": ("i", 1),
+    "lines": ("i", 1),
+    "lowered": ("b", 1),
+    "P": ("i", 1),
+    "Q": ("i", 1),
+    "beta": ("i", 1),
+    "sha256": ("U", 0),
+}
+#: A step takes a hundred times the memory of its entries in a file, and a millisecond to check.
+_MOST_STEPS = 2_000_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,23 +116,18 @@ class Certificate:
         BlindmatchError
             If the file is missing, no certificate, damaged or changed.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            written = str(arrays.pop("sha256"))
-            known = int(arrays["format"]) == _FORMAT
-            certificate = cls._of(arrays) if known else None
-        except FileNotFoundError:
-            raise BlindmatchError(f"{path}: expected a certificate, found no such file") from None
-        except _UNREADABLE as error:
-            raise BlindmatchError(
-                f"{path}: expected a certificate, cannot read it: {error}"
-            ) from None
-        if certificate is None:
-            raise BlindmatchError(f"{path}: expected certificate format {_FORMAT}")
-        if written != _content_digest(arrays):
-            raise BlindmatchError(f"{path}: the certificate has been changed since it was written")
-        return certificate
+        arrays = read_npz(path, "certificate")
+        with reading(path, "certificate"):
+            _check_arrays(arrays, path)
+            if arrays["format"] != _FORMAT:
+                raise BlindmatchError(
+                    f"{path}: expected certificate format {_FORMAT}, found {arrays['format']}"
+                )
+            if str(arrays.pop("sha256")) != _content_digest(arrays):
+                raise BlindmatchError(
+                    f"{path}: the certificate has been changed since it was written"
+                )
+            return cls._of(arrays)
 
     @classmethod
     def _of(cls, arrays: dict[str, np.ndarray]) -> "Certificate":
@@ -136,6 +140,28 @@ class Certificate:
             arrays["factor"] if arrays["factor"].size else None,
             int(arrays["factor_shift"]),
         )
+
+
+def _check_arrays(arrays: dict[str, np.ndarray], path: str | Path) -> None:
+    """Refuse what `Certificate.save` does not write, whoever computed its checksum."""
+    if set(arrays) != set(_ARRAYS):
+        found = one_line(", ".join(sorted(arrays))) or "none"
+        raise BlindmatchError(
+            f"{path}: not a readable certificate (expected arrays {', '.join(sorted(_ARRAYS))}; "
+            f"found {found})"
+        )
+    for name, (kind, dimensions) in _ARRAYS.items():
+        array = arrays[name]
+        if (array.dtype.kind, array.ndim) != (kind, dimensions):
+            raise BlindmatchError(
+                f"{path}: not a readable certificate (array {name!r} is {array.dtype} of "
+                f"{array.ndim} dimensions, expected kind {kind!r} of {dimensions})"
+            )
+    steps = len(arrays["sizes"])
+    if steps > _MOST_STEPS:
+        raise BlindmatchError(f"{path}: expected at most {_MOST_STEPS:,} steps, found {steps:,}")
+    if min(arrays["sizes"].min(initial=0), arrays["depths"].min(initial=0)) < 0:
+        raise BlindmatchError(f"{path}: expected sizes and depths of at least 0, found less")
 
 
 def _nodes(arrays: dict[str, np.ndarray]) -> Nodes:
@@ -199,7 +225,11 @@ def verify(
         If it belongs to another problem, is damaged, or does not prove the bound that it states.
     """
     if not isinstance(certificate, Certificate):
-        certificate = Certificate.load(certificate)
+        path, certificate = certificate, Certificate.load(certificate)
+        try:
+            return verify(certificate, problem, progress=progress)
+        except BlindmatchError as error:
+            raise BlindmatchError(f"{path}: {error}") from None
     problem = problem.square()
     if certificate.problem != problem.digest:
         raise BlindmatchError(

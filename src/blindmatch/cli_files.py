@@ -3,32 +3,14 @@
 import csv
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
+from blindmatch.array_files import read_npy
 from blindmatch.errors import BlindmatchError
 from blindmatch.qap import QAP
+from blindmatch.reading import one_line, read_lines, reading
 from blindmatch.storage import publish
-
-
-def read_array(path: str) -> np.ndarray:
-    """An array from .npy, without pickles.
-
-    Raises
-    ------
-    BlindmatchError
-        If the file is missing or something else.
-    """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except OSError as error:
-        raise BlindmatchError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, EOFError) as error:
-        raise BlindmatchError(f"{path}: not a readable .npy file ({error})") from error
-    if not isinstance(array, np.ndarray):
-        raise BlindmatchError(f"{path}: expected one array as .npy, found an archive")
-    return array
 
 
 def read_problem(
@@ -50,8 +32,8 @@ def read_problem(
     if len(paths) > 2:
         raise BlindmatchError(f"problem: expected one file or two, found {len(paths)}")
     optional = {"linear": linear, "forbidden": forbidden}
-    A, B = map(read_array, paths)
-    return QAP(A, B, **{name: read_array(path) for name, path in optional.items() if path})
+    A, B = map(read_npy, paths)
+    return QAP(A, B, **{name: read_npy(path) for name, path in optional.items() if path})
 
 
 def read_names(path: str | None, count: int) -> list[str] | None:
@@ -64,7 +46,7 @@ def read_names(path: str | None, count: int) -> list[str] | None:
     """
     if path is None:
         return None
-    names = _read_text(path).splitlines()
+    names = read_lines(path)
     if len(names) != count:
         raise BlindmatchError(f"{path}: expected {count} names, one a line, found {len(names)}")
     return names
@@ -80,28 +62,21 @@ def read_anchors(path: str | None) -> list[tuple[int, int]] | None:
     """
     if path is None:
         return None
+    lines = csv.reader(read_lines(path))
     pairs = []
-    for number, line in enumerate(csv.reader(_read_text(path).splitlines()), start=1):
-        if not line or (number == 1 and line[:2] == ["row", "column"]):
-            continue
-        try:
-            row, column = map(int, line[:2])
-        except ValueError:
-            raise BlindmatchError(
-                f"{path}: expected row,column as whole numbers, found {','.join(line)!r} in line "
-                f"{number}"
-            ) from None
-        pairs.append((row, column))
+    with reading(path, "table of anchors"):
+        for line in lines:
+            if not line or (lines.line_num == 1 and line[:2] == ["row", "column"]):
+                continue
+            try:
+                row, column = map(int, line[:2])
+            except ValueError:
+                raise BlindmatchError(
+                    f"{path}: expected row,column as whole numbers, found "
+                    f"{one_line(','.join(line))!r} in line {lines.line_num}"
+                ) from None
+            pairs.append((row, column))
     return pairs
-
-
-def _read_text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise BlindmatchError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError:
-        raise BlindmatchError(f"{path}: expected text in UTF-8, found something else") from None
 
 
 def write_matching(

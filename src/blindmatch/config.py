@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-import yaml
 from pydantic import Field, ValidationError
 
 from blindmatch.errors import BlindmatchError
+from blindmatch.reading import one_line
 from blindmatch.registry import Registry, nearest
 from blindmatch.settings import (
     SLUG,
@@ -35,6 +34,7 @@ from blindmatch.studies import (
     Study,
     demands,
 )
+from blindmatch.yaml_files import read_yaml as read_yaml  # beside what checks it
 
 
 class Config(Settings):
@@ -75,6 +75,8 @@ _NAMED_IN = {
     "solvers": "solvers",
     "clusterings": "clusterings",
 }
+#: Mistakes that are listed at once.
+_MOST_MISTAKES = 20
 _MODELS = tuple(setting for setting, section in _NAMED_IN.items() if section == "models")
 
 
@@ -109,7 +111,9 @@ def load_config(
     try:
         config = Config.model_validate(dict(raw))
     except ValidationError as error:
-        raise BlindmatchError("\n".join(_explain(problem) for problem in error.errors())) from None
+        mistakes = [one_line(_explain(problem), 500) for problem in error.errors()]
+        more = [f"and {len(mistakes) - _MOST_MISTAKES} more"] if mistakes[_MOST_MISTAKES:] else []
+        raise BlindmatchError("\n".join(mistakes[:_MOST_MISTAKES] + more)) from None
     for slug, dataset in config.datasets.items():
         _check(f"datasets.{slug}", lambda: loaders[dataset.loader])  # noqa: B023
     for slug, model in config.models.items():
@@ -282,48 +286,6 @@ def _fields(location: list) -> list[str]:
             if isinstance(candidate, type) and issubclass(candidate, Settings):
                 section = candidate
     return list(section.model_fields)
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key may stand once only (plain YAML keeps the last, silently)."""
-
-
-def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict:
-    lines: dict[str, int] = {}
-    for key, _ in node.value:
-        line = key.start_mark.line + 1
-        if key.value in lines and key.value != "<<":
-            raise BlindmatchError(
-                f"{key.start_mark.name}: {key.value!r} stands twice, in lines "
-                f"{lines[key.value]} and {line}"
-            )
-        lines[key.value] = line
-    return loader.construct_mapping(node, deep=True)
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
-
-
-def read_yaml(path: str | Path) -> dict:
-    """A YAML file as a dictionary.
-
-    Raises
-    ------
-    BlindmatchError
-        If it is missing, not YAML, not a mapping, or has a key twice (two models with one slug).
-    """
-    try:
-        with open(path, encoding="utf-8") as stream:
-            content = yaml.load(stream, _StrictLoader)
-    except OSError as error:
-        raise BlindmatchError(f"{path}: cannot be read ({error.strerror})") from error
-    except yaml.YAMLError as error:
-        raise BlindmatchError(f"{path}: not valid YAML: {error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise BlindmatchError(f"{path}: expected a mapping, found {type(content).__name__}")
-    return content
 
 
 def json_schema() -> dict:

@@ -17,6 +17,7 @@ from blindmatch._arrays import (
     square_matrices,
 )
 from blindmatch.errors import BlindmatchError
+from blindmatch.reading import one_line
 
 #: Problems whose costs could come near the end of floating point are refused.
 _LARGEST_COST = 1e290
@@ -162,7 +163,7 @@ class QAP:
         if not numbers or p.min() < 0 or p.max() >= self.columns or len(np.unique(p)) < len(p):
             raise BlindmatchError(
                 f"permutation: expected {self.size} different numbers of 0 ... {self.columns - 1}, "
-                f"found {p.tolist()}"
+                f"found {one_line(p.tolist())}"
             )
         if not self.feasible(p):
             row = int(self.forbidden[rows, p].argmax())

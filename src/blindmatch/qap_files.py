@@ -1,13 +1,14 @@
 """Files of quadratic assignment problems: .npz, and the text files of QAPLIB."""
 
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from blindmatch.array_files import read_npz
 from blindmatch.errors import BlindmatchError
+from blindmatch.reading import one_line, read_text
 from blindmatch.storage import publish
 
 #: Arrays that a .npz file may hold; the first two must be there.
@@ -40,28 +41,21 @@ def read_problem(path: str | Path) -> dict[str, np.ndarray]:
     readers = {".npz": _read_npz, ".dat": _read_qaplib}
     if path.suffix not in readers:
         raise BlindmatchError(f"{path}: expected a problem as .npz or .dat, found {path.suffix!r}")
-    try:
-        return readers[path.suffix](path)
-    except OSError as error:
-        raise BlindmatchError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return readers[path.suffix](path)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            parts = {name: file[name] for name in file.files}
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise BlindmatchError(f"{path}: not a readable .npz file ({error})") from error
+    parts = read_npz(path)
     if not {"A", "B"} <= set(parts) <= set(NAMES):
         raise BlindmatchError(
             f"{path}: expected arrays A, B and perhaps {', '.join(NAMES[2:])}, "
-            f"found {', '.join(parts) or 'none'}"
+            f"found {one_line(', '.join(parts)) or 'none'}"
         )
     return parts
 
 
 def _read_qaplib(path: Path) -> dict[str, np.ndarray]:
-    words = path.read_text(encoding="utf-8", errors="replace").split()
+    words = read_text(path).split()
     try:
         size = int(words[0])
         numbers = np.array(words[1:], dtype=np.float64)
@@ -69,10 +63,10 @@ def _read_qaplib(path: Path) -> dict[str, np.ndarray]:
         raise BlindmatchError(
             f"{path}: expected a size and the numbers of two matrices, found something else"
         ) from None
-    if len(numbers) != 2 * size**2:
+    if size < 1 or len(numbers) != 2 * size**2:
         raise BlindmatchError(
-            f"{path}: expected {2 * size**2} numbers of two {size} x {size} matrices, "
-            f"found {len(numbers)}"
+            f"{path}: expected a size N and 2 N^2 numbers of two matrices, found size "
+            f"{one_line(words[0])} and {len(numbers):,} numbers"
         )
     A, B = numbers.reshape(2, size, size)
     return {"A": A, "B": B}

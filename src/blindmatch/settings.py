@@ -14,6 +14,8 @@ from pydantic import (
 #: The only names that may stand in a path, beside integers.
 SLUG = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
 
+#: A file in the folder of its dataset, not outside of it.
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 Slug = Annotated[str, StringConstraints(pattern=rf"^{SLUG}$")]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -24,7 +26,7 @@ Options = dict[str, bool | int | float | str | None]
 class Settings(BaseModel):
     """A section of the configuration; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, allow_inf_nan=False)
 
 
 class Source(Settings):
@@ -52,7 +54,7 @@ class DatasetSettings(Settings):
 
     loader: str = Field(description="Registered loader that reads the files.")
     split: str | None = Field(None, description="Part of the dataset: `test`, `val`, ...")
-    sources: dict[str, Source] = Field(
+    sources: dict[FileName, Source] = Field(
         default_factory=dict,
         description="File name -> where to get it; kept in `resources/datasets/{dataset}/`.",
     )

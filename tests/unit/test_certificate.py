@@ -268,26 +268,26 @@ def test_other_problems_are_refused(made):
 def test_files_that_are_no_certificates_are_refused(content, made, tmp_path):
     path = tmp_path / "proof.npz"
     path.write_bytes(content)
-    with pytest.raises(BlindmatchError, match="expected a certificate"):
+    with pytest.raises(BlindmatchError, match="not a readable certificate"):
         verify(path, made["tree"][0])
 
 
 def test_missing_cut_and_pickled_files_are_refused(made, tmp_path):
     problem, certificate = made["tree"]
     path = tmp_path / "proof.npz"
-    with pytest.raises(BlindmatchError, match="found no such file"):
+    with pytest.raises(BlindmatchError, match=r"proof\.npz: cannot be read \(No such file"):
         verify(path, problem)
     certificate.save(path)
     content = path.read_bytes()
     for length in (len(content) - 1, len(content) // 2, 10):
         path.write_bytes(content[:length])
-        with pytest.raises(BlindmatchError, match="expected a certificate"):
+        with pytest.raises(BlindmatchError, match="not a readable certificate"):
             verify(path, problem)
     np.savez(path, sha256=np.array([{"P": 1}], dtype=object), format=1)
-    with pytest.raises(BlindmatchError, match="expected a certificate"):
+    with pytest.raises(BlindmatchError, match="holds pickled Python objects"):
         verify(path, problem)
     np.save(path.with_suffix(".npy"), np.zeros(3))
-    with pytest.raises(BlindmatchError, match="expected a certificate"):
+    with pytest.raises(BlindmatchError, match="not a readable certificate"):
         verify(path.with_suffix(".npy"), problem)
 
 

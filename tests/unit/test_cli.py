@@ -183,7 +183,10 @@ def test_ctrl_c_before_the_search_is_no_traceback(monkeypatch, capsys):
         (["solve", "some.npz", "--linear", "A.npy"], "expected A.npy and B.npy with --linear"),
         (["solve", "A.npy"], "A.npy: expected a problem as .npz or .dat"),
         (["solve", "A.npy", "B.npy", "--anchors", "text.npy"], "found 'not numbers' in line 1"),
-        (["solve", "A.npy", "B.npy", "--anchors", "A.npy"], "A.npy: expected text in UTF-8"),
+        (
+            ["solve", "A.npy", "B.npy", "--anchors", "A.npy"],
+            "A.npy: not a readable text file",
+        ),
         (["solve", "A.npy", "B.npy", "--anchors", "twice.csv"], "found column 1 in 2 pairs"),
         (["solve", "A.npy", "B.npy", "--solver", "tabuu"], "unknown solver 'tabuu' (did you mean"),
         (["solve", "A.npy", "B.npy", "--option", "max_siz=3"], "did you mean 'max_size'?"),
@@ -200,7 +203,7 @@ def test_ctrl_c_before_the_search_is_no_traceback(monkeypatch, capsys):
             ["match", "vision.npy", "language.npy", "--vision-names", "twice.csv"],
             "expected 6 names",
         ),
-        (["verify", "A.npy", "--problem", "A.npy", "B.npy"], "A.npy: expected a certificate"),
+        (["verify", "A.npy", "--problem", "A.npy", "B.npy"], "A.npy: not a readable certificate"),
     ],
 )
 def test_what_a_user_can_mend_is_one_sentence(folder, words, message, capsys):

@@ -211,7 +211,7 @@ def test_anchors_and_merge_keys_work(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("- a\n", "expected a mapping, found list"), ("a: [", "not valid YAML")],
+    [("- a\n", "expected a mapping, found list"), ("a: [", "not a readable YAML file")],
 )
 def test_a_file_that_is_no_mapping_is_named(tmp_path, text, message):
     path = tmp_path / "a.yaml"

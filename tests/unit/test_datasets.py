@@ -1,5 +1,6 @@
 """Published datasets and emoji; class folders and embeddings have files of their own."""
 
+import pickle
 import sys
 import tarfile
 from pathlib import Path
@@ -102,20 +103,38 @@ def test_an_archive_is_unpacked_once_and_anew_when_it_changes(tmp_path):
         return len(open_dataset("cifar-10", checked, tmp_path).index().keys)
 
     assert rows() == 10
-    batch = tmp_path / "cifar-10-python" / "cifar-10-batches-py" / "test_batch"
+    batch = tmp_path / "cifar-10-python-test" / "cifar-10-batches-py" / "test_batch"
     before = batch.stat().st_ino
     assert rows() == 10
     assert batch.stat().st_ino == before
     datafiles.write_cifar10(tmp_path, 2)
     assert rows() == 20
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cifar-10-python", archive.name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "cifar-10-python-test",
+        archive.name,
+    ]
 
 
-def test_pickles_without_a_checksum_are_not_read(tmp_path):
-    archive = datafiles.write_cifar10(tmp_path, 1)
-    settings = DatasetSettings(loader="cifar-10", split="test", sources={archive.name: Source()})
-    with pytest.raises(BlindmatchError, match=r"cifar-10-python.tar.gz needs a checksum"):
-        open_dataset("cifar-10", settings, tmp_path).index()
+class _Dangerous:
+    def __reduce__(self):
+        return Path.touch, (Path("ran.txt"),)
+
+
+def test_pickles_cannot_run_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for where in ("labels", "data", "filenames"):
+        batch = {"labels": [0], "data": np.zeros((1, 3072), np.uint8), where: _Dangerous()}
+        files = {"test_batch": batch, "batches.meta": {"label_names": ["a", "b"]}}
+        archive = datafiles.write_tar(
+            tmp_path / "cifar-10-python.tar.gz",
+            {f"cifar-10-batches-py/{name}": pickle.dumps(each, 2) for name, each in files.items()},
+        )
+        settings = DatasetSettings(
+            loader="cifar-10", split="test", sources={archive.name: Source()}
+        )
+        with pytest.raises(BlindmatchError):
+            open_dataset("cifar-10", settings, tmp_path).index()
+    assert not (tmp_path / "ran.txt").exists()
 
 
 def test_a_changed_archive_is_refused(tmp_path):
@@ -130,7 +149,7 @@ def test_a_changed_archive_is_refused(tmp_path):
 def test_an_archive_of_something_else_is_refused(tmp_path):
     archive = datafiles.write_cinic10(tmp_path, 1).rename(tmp_path / "cifar-10-python.tar.gz")
     settings = DatasetSettings(loader="cifar-10", split="test", sources=sources_of(archive))
-    with pytest.raises(BlindmatchError, match="not an archive of CIFAR10"):
+    with pytest.raises(BlindmatchError, match="not a readable archive of Cifar10"):
         open_dataset("cifar-10", settings, tmp_path).index()
 
 

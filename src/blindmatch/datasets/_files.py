@@ -1,22 +1,29 @@
 """Files of a folder or of a zip archive, read in the same way; images; tar archives unpacked."""
 
+import gzip
 import io
 import os
 import shutil
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from blindmatch.errors import BlindmatchError
+from blindmatch.reading import check_unfolded, one_line, reading, zip_members
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+#: Decoders that may be tried, whatever a file is called: Pillow knows formats that start programs.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+#: More than any header of a tar archive, or piece of a member, that is read at once.
+_LARGEST_READ = 1 << 20
 
 
 class Folder:
@@ -27,9 +34,17 @@ class Folder:
 
     def names(self) -> list[str]:
         found = []
+        above = {str(self.path): (os.path.realpath(self.path),)}
         for folder, folders, files in os.walk(self.path, followlinks=True):
             # Nothing below a hidden folder is wanted; it may hold a whole repository.
             folders[:] = [name for name in folders if not _is_hidden(name)]
+            parents = above.pop(folder)
+            for name in folders:
+                place = os.path.join(folder, name)
+                real = os.path.realpath(place)
+                if real in parents:
+                    raise BlindmatchError(f"{place}: links back to {real}, which holds it")
+                above[place] = (*parents, real)
             relative = Path(folder).relative_to(self.path).as_posix()
             prefix = "" if relative == "." else f"{relative}/"
             found += [f"{prefix}{name}/" for name in folders] + [
@@ -38,12 +53,8 @@ class Folder:
         return found
 
     def read(self, name: str) -> bytes:
-        try:
+        with reading(self.path / name, "file"):
             return (self.path / name).read_bytes()
-        except OSError as error:
-            raise BlindmatchError(
-                f"{self.path / name}: cannot be read ({error.strerror})"
-            ) from error
 
 
 class Zip:
@@ -59,26 +70,19 @@ class Zip:
 
     def _archive(self) -> zipfile.ZipFile:
         if self._opened is None or self._opened[0] != os.getpid():
-            try:
-                self._opened = os.getpid(), zipfile.ZipFile(self.path)
-            except (OSError, zipfile.BadZipFile) as error:
-                raise BlindmatchError(f"{self.path}: not a readable zip file ({error})") from error
+            with reading(self.path, "zip file"):
+                archive = zipfile.ZipFile(self.path)
+                zip_members(archive)
+            self._opened = os.getpid(), archive
         return self._opened[1]
 
     def names(self) -> list[str]:
-        names = self._archive().namelist()
-        for name in names:
-            if name.startswith("/") or ".." in PurePosixPath(name).parts:
-                raise BlindmatchError(f"{self.path}: member {name!r} points outside of the archive")
-        return names
+        return self._archive().namelist()
 
     def read(self, name: str) -> bytes:
-        try:
-            return self._archive().read(name)
-        except (OSError, KeyError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise BlindmatchError(
-                f"{self.path}: member {name!r} cannot be read ({error})"
-            ) from error
+        archive = self._archive()
+        with reading(self.path, f"zip file: member {name!r}"):
+            return archive.read(name)
 
 
 def open_files(path: Path) -> Folder | Zip:
@@ -96,11 +100,13 @@ def decode(data: bytes, where: str) -> "Image":
     """
     from PIL import Image
 
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BlindmatchError(f"{where}: not a readable image ({error})") from error
+    with reading(where, "image"), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        # Pillow would make white of all that is brighter than 255, be it of 65,535.
+        if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+            return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+        if image.mode in ("I", "F"):
+            raise BlindmatchError(f"{where}: expected 8 or 16 bits per colour, found 32")
+        return image.convert("RGB")
 
 
 def class_folders(names: Iterable[str], *, where: str, below: str | None = None) -> dict[str, list]:
@@ -172,7 +178,7 @@ def _check_folders(images: dict, folders: set[PurePosixPath], where: str) -> Non
 
 
 def unpacked(archive: Path, target: str, wanted: Callable[[PurePosixPath], bool]) -> Path:
-    """The folder beside a tar archive into which its wanted members are unpacked, once.
+    """The folder beside a .tar.gz archive into which its wanted members are unpacked, once.
 
     Parameters
     ----------
@@ -194,18 +200,30 @@ def unpacked(archive: Path, target: str, wanted: Callable[[PurePosixPath], bool]
         return folder
     temporary = Path(tempfile.mkdtemp(prefix=f".{target}-", dir=archive.parent))
     try:
-        with tarfile.open(archive) as tar:
+        size = archive.stat().st_size
+        with _Bounded(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             for item in tar:
-                if item.isfile() and wanted(PurePosixPath(item.name)):
-                    _extract(tar, item, temporary / "new")
+                if item.size < 0 or item.issparse():
+                    raise tarfile.TarError(f"{item.name!r} has holes or a size below 0")
+                check_unfolded(archive, item.offset_data + item.size, size)
+                name = PurePosixPath(item.name)
+                # By hand, because Python 3.11 before 3.11.4 cannot refuse what leads elsewhere.
+                if name.is_absolute() or ".." in name.parts:
+                    raise tarfile.TarError(f"{name} lies outside of the archive")
+                if wanted(name) and not item.isdir():
+                    _extract(tar, item, temporary / "new" / name)
         (temporary / "new").mkdir(exist_ok=True)
         (temporary / "new" / stamp.name).write_text(state)
         if folder.exists():
             folder.rename(temporary / "old")
         (temporary / "new").rename(folder)
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+    except BlindmatchError:
+        raise
+    except Exception as error:  # whatever tarfile raises at what is no archive
         if not (stamp.is_file() and stamp.read_text() == state):  # not done by another process
-            raise BlindmatchError(f"{archive}: cannot be unpacked ({error})") from error
+            raise BlindmatchError(
+                f"{archive}: cannot be unpacked ({one_line(error) or type(error).__name__})"
+            ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
@@ -219,12 +237,18 @@ def _state(archive: Path) -> str:
     return f"{archive.name} {found.st_size} bytes, modified {found.st_mtime_ns}\n"
 
 
-def _extract(tar: tarfile.TarFile, item: tarfile.TarInfo, folder: Path) -> None:
-    # By hand, because Python 3.11 before 3.11.4 cannot refuse paths that lead elsewhere.
-    name = PurePosixPath(item.name)
-    if name.is_absolute() or ".." in name.parts:
-        raise tarfile.TarError(f"{name} lies outside of the archive")
-    place = folder / name
+class _Bounded(gzip.GzipFile):
+    """A .gz file that is never read in large pieces: tarfile reads a header of any size at once."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= _LARGEST_READ:
+            raise tarfile.TarError(f"a header of {size} bytes")
+        return super().read(size)
+
+
+def _extract(tar: tarfile.TarFile, item: tarfile.TarInfo, place: Path) -> None:
+    if not item.isfile():
+        raise tarfile.TarError(f"{item.name!r} is a link or a device, expected a file")
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tar.extractfile(item) as source, open(place, "wb") as copy:
+    with tar.extractfile(item) as source, open(place, "xb") as copy:
         shutil.copyfileobj(source, copy)

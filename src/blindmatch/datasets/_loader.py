@@ -11,6 +11,7 @@ import numpy as np
 from blindmatch.datasets import Index
 from blindmatch.datasets.download import verify
 from blindmatch.errors import BlindmatchError
+from blindmatch.reading import is_writable, one_line, read_lines
 from blindmatch.settings import DatasetSettings
 
 
@@ -65,9 +66,12 @@ class Loader:
         return [self._fill([name]) for name in self.index().class_names]
 
     def _fill(self, texts: Iterable[str]) -> list[str]:
-        return [
+        prompts = [
             template.replace("{}", text) for text in texts for template in self.settings.prompts
         ]
+        for prompt in prompts:
+            _check_text(f"dataset {self.slug!r}", "prompt", prompt)
+        return prompts
 
     def _source(self, pattern: str) -> Path:
         """The one source file whose name fits a pattern such as "*.zip"."""
@@ -135,9 +139,19 @@ def _check_names(where: str, kind: str, values: Sequence[str]) -> None:
     for number, value in enumerate(values):
         if not value.strip():
             raise BlindmatchError(f"{where}: {kind} {number} is empty")
+        _check_text(where, kind, value)
         if value in seen:
             raise BlindmatchError(f"{where}: {kind} {value!r} stands twice")
         seen.add(value)
+
+
+def _check_text(where: str, kind: str, value: str) -> None:
+    """Refuse what a cache could not keep: HDF5 ends a text at a zero byte."""
+    if not is_writable(value):
+        raise BlindmatchError(
+            f"{where}: {kind} {one_line(ascii(value))} holds a zero byte or half a character, "
+            "expected a text that UTF-8 can write"
+        )
 
 
 def given_names(settings: DatasetSettings, *, dataset: str) -> list[str] | None:
@@ -152,12 +166,10 @@ def given_names(settings: DatasetSettings, *, dataset: str) -> list[str] | None:
     if given is None or isinstance(given, list):
         return given
     try:
-        text = Path(given).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BlindmatchError(
-            f"datasets.{dataset}.class_names: {given} is not a readable text file ({error})"
-        ) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+        lines = read_lines(Path(given).expanduser())
+    except BlindmatchError as error:
+        raise BlindmatchError(f"datasets.{dataset}.class_names: {error}") from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 def data_lines(name: str) -> list[str]:

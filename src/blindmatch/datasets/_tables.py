@@ -2,12 +2,15 @@
 
 import csv
 import dataclasses
-import zipfile
+import io
+import math
 from pathlib import Path
 
 import numpy as np
 
+from blindmatch.array_files import read_npy, read_npz
 from blindmatch.errors import BlindmatchError
+from blindmatch.reading import one_line, read_lines, read_parquet, read_text, reading
 from blindmatch.registry import nearest
 from blindmatch.storage import check_embeddings
 
@@ -48,15 +51,18 @@ def read_table(path: str | Path) -> Table:
         )
     if not path.is_file():
         raise BlindmatchError(f"{path}: does not exist, expected a file of embeddings")
-    embeddings, labels = _attempt(reader, path)
-    if embeddings.dtype == np.float16:
-        embeddings = embeddings.astype(np.float32)
-    check_embeddings(embeddings, str(path))
+    with reading(path, "file of embeddings"):
+        embeddings, labels = reader(path)
+        if embeddings.dtype.kind == "f":
+            precise = embeddings.dtype.itemsize > 4
+            with np.errstate(over="ignore"):  # what does not fit into float64 is found below
+                embeddings = embeddings.astype(np.float64 if precise else np.float32, copy=False)
+        check_embeddings(embeddings, str(path))
     if labels is not None and np.shape(labels) != (len(embeddings),):
         raise BlindmatchError(
             f"{path}: labels of shape {np.shape(labels)} for {len(embeddings)} embeddings"
         )
-    return Table(embeddings, None if labels is None else _texts(labels))
+    return Table(embeddings, None if labels is None else _texts(labels, path))
 
 
 def read_labels(path: str | Path) -> list[str]:
@@ -77,63 +83,42 @@ def read_labels(path: str | Path) -> list[str]:
         raise BlindmatchError(
             f"{path}: has suffix {path.suffix!r}, expected one of {', '.join(readers)}"
         )
-    return _attempt(reader, path)
-
-
-def _attempt(reader, path: Path):
-    """What `reader` makes of the file; whatever a damaged file causes becomes one sentence."""
-    try:
+    with reading(path, "file of labels"):
         return reader(path)
-    except BlindmatchError:
-        raise
-    except _DAMAGE as error:
-        raise BlindmatchError(f"{path}: cannot be read ({error})") from error
-
-
-#: What a damaged file makes the readers raise; those of pyarrow are subclasses of these too.
-_DAMAGE = (OSError, EOFError, ValueError, LookupError, RuntimeError, zipfile.BadZipFile)
 
 
 def _npy(path: Path):
-    return np.load(path, allow_pickle=False), None
+    return read_npy(path), None
 
 
 def _npz(path: Path):
-    with np.load(path, allow_pickle=False) as archive:
-        if len(archive.files) == 1:
-            return archive[archive.files[0]], None
-        return _member(archive, archive.files, path), _labels_of(archive, archive.files)
+    arrays = read_npz(path)
+    if len(arrays) == 1:
+        return next(iter(arrays.values())), None
+    _expect_member(list(arrays), path)
+    return arrays["embeddings"], arrays.get("labels")
 
 
 def _h5(path: Path):
-    import h5py
+    from blindmatch.hdf5_files import read_arrays
 
-    with h5py.File(path, "r") as file:
-        embeddings = _member(file, list(file), path)[()]
-        labels = _labels_of(file, list(file))
-        if labels is not None:
-            labels = labels.asstr()[()] if labels.dtype.kind == "O" else labels[()]
-        return embeddings, labels
+    names, arrays = read_arrays(path, ("embeddings", "labels"))
+    _expect_member(names, path)
+    return arrays["embeddings"], arrays.get("labels")
 
 
-def _member(container, names: list[str], path: Path):
+def _expect_member(names: list[str], path: Path) -> None:
     if "embeddings" not in names:
         raise BlindmatchError(
-            f"{path}: holds {', '.join(map(repr, names)) or 'nothing'}, expected 'embeddings'"
-            + nearest("embeddings", names)
+            f"{path}: holds {one_line(', '.join(map(repr, names))) or 'nothing'}, expected "
+            f"'embeddings'{nearest('embeddings', names)}"
         )
-    return container["embeddings"]
-
-
-def _labels_of(container, names: list[str]):
-    return container["labels"] if "labels" in names else None
 
 
 def _parquet(path: Path):
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    table = read_parquet(path)
     labels = table["label"].to_numpy() if "label" in table.column_names else None
     if "embedding" in table.column_names:
         return np.stack(table["embedding"].to_numpy()), labels
@@ -146,8 +131,8 @@ def _parquet(path: Path):
     ]
     if not numeric:
         raise BlindmatchError(
-            f"{path}: has columns {', '.join(table.column_names)}; expected numeric ones, or a "
-            "list column 'embedding'"
+            f"{path}: has columns {one_line(', '.join(table.column_names))}; expected numeric "
+            "ones, or a list column 'embedding'"
         )
     return np.column_stack([table[name].to_numpy() for name in numeric]), labels
 
@@ -156,19 +141,18 @@ _READERS = {".npy": _npy, ".npz": _npz, ".h5": _h5, ".hdf5": _h5, ".parquet": _p
 
 
 def _npy_labels(path: Path) -> list[str]:
-    labels = np.load(path, allow_pickle=False)
+    labels = read_npy(path)
     if labels.ndim != 1:
         raise BlindmatchError(f"{path}: has shape {labels.shape}, expected one label per row")
-    return _texts(labels)
+    return _texts(labels, path)
 
 
 def _txt_labels(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line.strip() for line in read_lines(path)]
 
 
 def _csv_labels(path: Path) -> list[str]:
-    with open(path, encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.reader(stream) if row]
+    rows = [row for row in csv.reader(io.StringIO(read_text(path), newline="")) if row]
     if rows and "label" in rows[0]:
         column = rows[0].index("label")
         return [row[column].strip() for row in rows[1:]]
@@ -177,14 +161,19 @@ def _csv_labels(path: Path) -> list[str]:
     return [row[0].strip() for row in rows]
 
 
-def _texts(labels) -> list[str]:
+def _texts(labels, path: Path) -> list[str]:
     """Labels as text: 3, 3.0 and b"3" are all "3"."""
-    return [_text(label) for label in np.asarray(labels).tolist()]
+    return [_text(label, row, path) for row, label in enumerate(np.asarray(labels).tolist())]
 
 
-def _text(label: object) -> str:
+def _text(label: object, row: int, path: Path) -> str:
     if isinstance(label, bytes):
         return label.decode("utf-8")
     if isinstance(label, float) and label.is_integer():
         return str(int(label))
-    return str(label)
+    # A table's empty cell is None or NaN here, and neither is a class.
+    if isinstance(label, str | int) or (isinstance(label, float) and math.isfinite(label)):
+        return str(label)
+    raise BlindmatchError(
+        f"{path}: expected a name or a number as label of row {row}, found {one_line(label)}"
+    )

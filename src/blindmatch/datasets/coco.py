@@ -14,6 +14,7 @@ from blindmatch.datasets import Index, loaders
 from blindmatch.datasets._files import Zip, decode
 from blindmatch.datasets._loader import Loader
 from blindmatch.errors import BlindmatchError
+from blindmatch.reading import reading
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,16 +48,17 @@ class CocoCaptions(Loader):
         """File name -> captions, both in the order of their published numbers."""
         member = f"annotations/captions_{self._split}.json"
         archive = Zip(self._source("annotations*.zip"))
-        try:
-            content = json.loads(archive.read(member))
+        text = archive.read(member)
+        with reading(archive.path, f"file of COCO captions: {member}"):
+            content = json.loads(text)
             images = {item["id"]: (item["file_name"], []) for item in content["images"]}
             for item in sorted(content["annotations"], key=lambda item: item["id"]):
                 images[item["image_id"]][1].append(item["caption"].strip())
-        except (ValueError, KeyError, TypeError) as error:
-            raise BlindmatchError(
-                f"{archive.path}: {member} is not a file of COCO captions ({error!r})"
-            ) from error
-        found = dict(images[number] for number in sorted(images))
+            found = dict(images[number] for number in sorted(images))
+            if not len(found) == len(images) == len(content["images"]):
+                raise ValueError("an image stands twice")
+            if not all(isinstance(name, str) for name in found):
+                raise ValueError("a file name that is no text")
         for name, captions in found.items():
             if len(captions) < _CAPTIONS:
                 raise BlindmatchError(
