@@ -7,21 +7,31 @@ reader never meets half a file. The bytes depend on the contents alone.
 
 import contextlib
 import dataclasses
+import errno
+import fcntl
 import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+import shlex
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from blindmatch.errors import BlindmatchError
+from blindmatch.progress import Report
+from blindmatch.reading import one_line, read_parquet, reading
 
 #: Version of the layout; a file of another version is refused.
 FORMAT = 1
 
+#: What can stand in the place of a result: a folder, a link to itself; None: damaged contents.
+_MENDABLE = (errno.EISDIR, errno.ELOOP, None)
 _BLOCK = 512
+_SEAL = len(f"blindmatch table {FORMAT} sha256:\n") + 64
 _CHUNK_BYTES = 1 << 20
 
 
@@ -56,6 +66,67 @@ def publish(path: str | Path, data: bytes | memoryview) -> None:
         raise BlindmatchError(
             f"{path}: cannot be written ({error.strerror or error}); nothing was kept"
         ) from error
+
+
+@contextlib.contextmanager
+def advising(path: Path) -> Iterator[None]:
+    """Add to what is wrong with a result what to do about it: delete it, by which command.
+
+    A file that is missing or cannot be reached is left as it is.
+    """
+    try:
+        yield
+    except BlindmatchError as error:
+        cause = error.__cause__
+        elsewhere = isinstance(cause, OSError) and cause.errno not in _MENDABLE
+        if elsewhere:  # a missing file, a disk that fails, ...
+            raise
+        command = f"rm -r {shlex.quote(str(path))}"
+        raise BlindmatchError(f"{error}; delete it ({command}) and run again") from error
+
+
+def open_alone(path: Path, report: Report, *, patience: float | None = None) -> BinaryIO:
+    """Open a file to read and append, once no other process has opened it in this way.
+
+    Jobs may outlive the Snakemake that started them, and projects may share a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Made if it is not there.
+    report : callable
+        Told when there is something to wait for, and where files cannot be locked.
+    patience : float, optional
+        Seconds to wait; by default for ever.
+
+    Raises
+    ------
+    BlindmatchError
+        If another process still has it.
+    """
+    start, waiting = time.monotonic(), False
+    while True:
+        stream = open(path, "a+b", buffering=0)  # noqa: SIM115 - the caller closes it
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if patience is not None and time.monotonic() - start > patience:
+                raise BlindmatchError(
+                    f"{path}: another process is still writing it; end it, or run again later"
+                ) from None
+            if not waiting:
+                report(f"{path}: another process is writing it, waiting for its end")
+            waiting = True
+            stream.close()
+            time.sleep(1)
+        except OSError as error:
+            report(f"{path}: cannot be locked ({error.strerror}), let no other process write it")
+            return stream
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(stream.fileno()), os.stat(path)):
+                    return stream
+            stream.close()  # the process that had it moved or removed it meanwhile
 
 
 def write_cache(
@@ -94,9 +165,39 @@ def _write_array(file, name: str, array: np.ndarray) -> None:
         file.create_dataset(name, data=array, chunks=(rows, *array.shape[1:]), fletcher32=True)
 
 
-def _read_array(dataset) -> np.ndarray:
-    array = dataset[()]
-    return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+class _Named(dict):
+    """Arrays by name; asking for one that a file lacks is an error that names the file."""
+
+    def __init__(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+        super().__init__(arrays)
+        self._path = path
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise BlindmatchError(
+            f"{self._path}: expected an array {name!r}, found {', '.join(self) or 'none'}; "
+            "delete it and run again"
+        )
+
+
+def _unfold(path: Path, image: memoryview) -> Cache:
+    """Arrays and attributes of an HDF5 file in memory."""
+    import h5py
+
+    from blindmatch.hdf5_files import read_dataset
+
+    arrays, attributes = {}, {}
+    with reading(path, "cache"), h5py.File(io.BytesIO(image), "r") as file:
+        for name, value in file.attrs.items():
+            attributes[name] = value.item() if isinstance(value, np.generic) else value
+            if not isinstance(attributes[name], str | bool | int | float):
+                raise BlindmatchError(
+                    f"{path}: expected a text or a number as attribute {name!r}, "
+                    f"found {one_line(value)}"
+                )
+        for name in file:
+            array = read_dataset(file, name, where=str(path), size=len(image))
+            arrays[name] = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    return Cache(_Named(path, arrays), attributes)
 
 
 def read_cache(path: str | Path, kind: str, **expected: object) -> Cache:
@@ -116,39 +217,30 @@ def read_cache(path: str | Path, kind: str, **expected: object) -> Cache:
         If the file is missing, truncated, altered, of another kind or made for something else;
         the message names the file and says which.
     """
-    import h5py
-
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BlindmatchError(f"{path}: cannot be read ({error.strerror})") from error
-    header, image = data[:_BLOCK], memoryview(data)[_BLOCK:]
-    words = header.rstrip(b"\0").decode("ascii", "replace").split()
-    if not words or words[0] != "blindmatch" or len(words) != 4:
-        raise BlindmatchError(f"{path}: not a file written by blindmatch")
-    if words[1] != kind:
-        raise BlindmatchError(f"{path}: holds {words[1]!r}, expected {kind!r}")
-    if words[2] != str(FORMAT):
-        raise BlindmatchError(f"{path}: has format {words[2]}, expected {FORMAT}; delete it")
-    digest = f"sha256:{hashlib.sha256(image).hexdigest()}"
-    if header != f"blindmatch {kind} {FORMAT} {digest}\n".encode().ljust(_BLOCK, b"\0"):
-        raise BlindmatchError(
-            f"{path}: is truncated or was altered ({len(data):,} bytes, {digest[:19]}... "
-            f"instead of {words[3][:19]}...); delete it and run again"
-        )
-    with h5py.File(io.BytesIO(image), "r") as file:
-        attributes = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in file.attrs.items()
-        }
-        arrays = {name: _read_array(file[name]) for name in file}
-    for name, value in expected.items():
-        if attributes.get(name) != value:
+    with advising(path):
+        with reading(path, "cache"):
+            data = path.read_bytes()
+        header, image = data[:_BLOCK], memoryview(data)[_BLOCK:]
+        words = header.rstrip(b"\0").decode("ascii", "replace").split()
+        if not words or words[0] != "blindmatch" or len(words) != 4:
+            raise BlindmatchError(f"{path}: not a file written by blindmatch")
+        if words[1] != kind:
+            raise BlindmatchError(f"{path}: holds {one_line(words[1], 40)!r}, expected {kind!r}")
+        if words[2] != str(FORMAT):
+            raise BlindmatchError(f"{path}: has format {one_line(words[2], 40)}, expected {FORMAT}")
+        digest = f"sha256:{hashlib.sha256(image).hexdigest()}"
+        if header != f"blindmatch {kind} {FORMAT} {digest}\n".encode().ljust(_BLOCK, b"\0"):
             raise BlindmatchError(
-                f"{path}: made for {name}={attributes.get(name)!r}, expected {value!r}"
+                f"{path}: is truncated or was altered ({len(data):,} bytes, {digest[:19]}... "
+                f"instead of {words[3][:19]}...)"
             )
-    return Cache(arrays, attributes)
+        cache = _unfold(path, image)
+        for name, value in expected.items():
+            found = cache.attributes.get(name)
+            if found != value:
+                raise BlindmatchError(f"{path}: made for {name}={found!r}, expected {value!r}")
+        return cache
 
 
 def open_embeddings(path: str | Path, **expected: object) -> Cache:
@@ -170,8 +262,8 @@ def check_embeddings(embeddings: np.ndarray, where: str) -> None:
     Raises
     ------
     BlindmatchError
-        If the array is not 2-D, empty, not floating, or has a row with NaN, infinity or zero
-        length; names the first such row.
+        If the array is not 2-D, empty, not floating, or has a row with NaN, infinity, or a length
+        that is zero or whose square is no number of float64; names the first such row.
     """
     if embeddings.ndim != 2 or 0 in embeddings.shape:
         raise BlindmatchError(
@@ -179,18 +271,18 @@ def check_embeddings(embeddings: np.ndarray, where: str) -> None:
         )
     if embeddings.dtype.kind != "f":
         raise BlindmatchError(f"{where}: expected floating point, found {embeddings.dtype}")
-    bad = ~np.isfinite(embeddings).all(axis=1)
-    if bad.any():
-        raise BlindmatchError(
-            f"{where}: {bad.sum()} of {len(bad)} embeddings hold NaN or infinity, "
-            f"first in row {int(bad.argmax())}"
-        )
-    zero = ~embeddings.any(axis=1)
-    if zero.any():
-        raise BlindmatchError(
-            f"{where}: {zero.sum()} of {len(zero)} embeddings are all zero, "
-            f"first in row {int(zero.argmax())}"
-        )
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64)
+    for bad, what in (
+        (~np.isfinite(embeddings).all(axis=1), "hold NaN or infinity"),
+        (~embeddings.any(axis=1), "are all zero"),
+        (~np.isfinite(squares) | (squares == 0), "have a length outside of floating point"),
+    ):
+        if bad.any():
+            raise BlindmatchError(
+                f"{where}: {bad.sum()} of {len(bad)} embeddings {what}, "
+                f"first in row {int(bad.argmax())}"
+            )
 
 
 def write_table(path: str | Path, rows: list[dict], metadata: Mapping[str, object]) -> None:
@@ -203,8 +295,24 @@ def write_table(path: str | Path, rows: list[dict], metadata: Mapping[str, objec
     table = pa.Table.from_pylist(rows)
     table = table.replace_schema_metadata({"blindmatch": json.dumps(metadata, sort_keys=True)})
     stream = io.BytesIO()
-    pq.write_table(table, stream)
-    publish(path, stream.getbuffer())
+    pq.write_table(table, stream, write_page_checksum=True)
+    publish(path, _sealed(stream.getvalue()))
+
+
+def _sealed(table: bytes) -> bytes:
+    """A parquet file with the sha256 of all its bytes between data and footer, unseen by readers.
+
+    The format has checksums for its pages alone: what a changed footer says would be believed.
+    """
+    footer = len(table) - 8 - int.from_bytes(table[-8:-4], "little")
+    seal = f"blindmatch table {FORMAT} sha256:{hashlib.sha256(table).hexdigest()}\n".encode()
+    return b"".join([table[:footer], seal, table[footer:]])
+
+
+def _is_sealed(data: bytes) -> bool:
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    start = footer - _SEAL
+    return start > 0 and data == _sealed(data[:start] + data[footer:])
 
 
 def read_table(path: str | Path) -> tuple[list[dict], dict]:
@@ -215,12 +323,12 @@ def read_table(path: str | Path) -> tuple[list[dict], dict]:
     BlindmatchError
         If the file is missing, damaged or foreign.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, page_checksum_verification=True)
-        metadata = json.loads(table.schema.metadata[b"blindmatch"])
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise BlindmatchError(f"{path}: not a readable table of blindmatch ({error})") from error
-    return table.to_pylist(), metadata
+    path, what = Path(path), "table of blindmatch"
+    with advising(path), reading(path, what):
+        if not _is_sealed(path.read_bytes()):
+            raise BlindmatchError(f"{path}: not a readable {what}, or truncated, or altered")
+        table = read_parquet(path, what)
+        metadata = json.loads((table.schema.metadata or {}).get(b"blindmatch", b"null"))
+        if not isinstance(metadata, dict):
+            raise BlindmatchError(f"{path}: not a readable {what} (it lacks the metadata)")
+        return table.to_pylist(), metadata

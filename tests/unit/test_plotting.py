@@ -1,3 +1,5 @@
+import io
+
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -8,6 +10,7 @@ from blindmatch.plotting import draw_figure, write_table
 from blindmatch.plotting._notes import conditions, counted
 from blindmatch.plotting._rows import by_way, family_of, usable, with_accuracy
 from blindmatch.plotting._summary import summarise
+from blindmatch.storage import _sealed
 from blindmatch.storage import write_table as write_rows
 from blindmatch.studies import KINDS
 from tests.matchings import NAN, absent, figure_entry, frame_of, matching
@@ -103,7 +106,9 @@ def test_an_aggregate_with_nothing_to_show_is_an_error_that_names_it(tmp_path, r
 def test_an_empty_aggregate_is_an_error_for_every_kind(tmp_path, kind):
     path = tmp_path / "empty.parquet"
     bare = pa.table({"draw": pa.array([], pa.int64())})
-    pq.write_table(bare.replace_schema_metadata({"blindmatch": "{}"}), path)
+    stream = io.BytesIO()
+    pq.write_table(bare.replace_schema_metadata({"blindmatch": "{}"}), stream)
+    path.write_bytes(_sealed(stream.getvalue()))
     with pytest.raises(BlindmatchError, match=r"empty\.parquet: expected rows of a study"):
         write_table(kind, path, tmp_path / "t.csv", tmp_path / "t.tex", **SHOWN)
 

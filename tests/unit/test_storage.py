@@ -10,6 +10,7 @@ import pytest
 from blindmatch.errors import BlindmatchError
 from blindmatch.storage import (
     check_embeddings,
+    open_alone,
     open_embeddings,
     publish,
     read_cache,
@@ -161,3 +162,27 @@ def test_a_damaged_table_is_refused_by_name(tmp_path):
         read_table(tmp_path / "t.parquet")
     with pytest.raises(BlindmatchError, match="at least one row"):
         write_table(tmp_path / "t.parquet", [], {})
+
+
+def test_a_file_that_another_still_writes_is_refused_after_a_while(tmp_path):
+    lines = []
+    with (
+        open_alone(tmp_path / "rows", lines.append),
+        pytest.raises(BlindmatchError, match="rows: another process is still writing it; end it"),
+    ):
+        open_alone(tmp_path / "rows", lines.append, patience=0)
+    open_alone(tmp_path / "rows", lines.append, patience=0).close()
+
+
+def test_a_file_that_was_moved_while_one_waited_is_made_anew(tmp_path):
+    path = tmp_path / "rows"
+    holder = open_alone(path, print)
+
+    def end(_):
+        path.rename(tmp_path / "published")
+        holder.close()
+
+    with open_alone(path, end) as stream:
+        stream.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert (tmp_path / "published").read_bytes() == b""
