@@ -5,6 +5,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 
 from blindmatch.errors import BlindmatchError
@@ -24,17 +25,32 @@ def text_digest(*texts: str) -> str:
     return digest.hexdigest()
 
 
-def version_of(*distributions: str) -> dict[str, str]:
-    """Installed version of each distribution, "absent" where it is not installed."""
+def version_of(*libraries: str) -> dict[str, str]:
+    """Installed version of each library, "absent" where it is not installed.
+
+    Parameters
+    ----------
+    *libraries : str
+        Names of distributions or, where these differ, those by which they are imported.
+    """
     versions = {}
-    for name in distributions:
+    for name in libraries:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            versions[name] = "absent"
+            distributions = _distributions().get(name)
+            found = distributions and importlib.metadata.version(distributions[0])
+            versions[name] = found or "absent"
     return versions
 
 
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Import name -> distributions, of all that is installed: slow, so only where it is needed."""
+    return importlib.metadata.packages_distributions()
+
+
+@functools.cache
 def code_digest(*modules: str) -> str:
     """Digest of the logic of some modules, for the `params:` of a rule.
 

@@ -1,13 +1,12 @@
 """Draw a figure from its aggregate."""
 
 import json
-import sys
 
 from blindmatch.plotting import draw_figure
-from blindmatch.script import one_sentence
+from blindmatch.script import logged, one_sentence
 
 if __name__ == "__main__":
-    with open(snakemake.log[0], "w", buffering=1) as sys.stderr, one_sentence():
+    with logged(snakemake.log[0]), one_sentence():
         figure = json.loads(snakemake.params.figure)
         draw_figure(
             figure["kind"],

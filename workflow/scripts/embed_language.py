@@ -1,24 +1,25 @@
 """Embed every prompt of a dataset with one language model."""
 
 import argparse
+from pathlib import Path
 
 from blindmatch.datasets import open_dataset
 from blindmatch.embed import embed_texts, store_precomputed
 from blindmatch.models import families
-from blindmatch.provenance import file_digest
-from blindmatch.script import one_sentence, settings
+from blindmatch.paths import rows_digest
+from blindmatch.script import one_sentence, record, settings
 from blindmatch.settings import DatasetSettings, ModelSettings
 from blindmatch.storage import read_cache
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--dataset", required=True)
 parser.add_argument("--dataset-settings", type=settings(DatasetSettings), required=True)
-parser.add_argument("--classes", required=True)
+parser.add_argument("--classes", type=Path, required=True)
 parser.add_argument("--model", required=True)
 parser.add_argument("--model-settings", type=settings(ModelSettings), required=True)
 parser.add_argument("--device", required=True)
 parser.add_argument("--threads", type=int, required=True)
-parser.add_argument("--output", required=True)
+parser.add_argument("--output", type=Path, required=True)
 
 if __name__ == "__main__":
     arguments = parser.parse_args()
@@ -29,7 +30,8 @@ if __name__ == "__main__":
             "dataset": arguments.dataset,
             "modality": "language",
             "model": arguments.model,
-            "rows_digest": file_digest(arguments.classes),
+            "rows_digest": rows_digest(classes),
+            **record(vars(arguments), "h5py", "transformers", made_from=[classes.attributes]),
         }
         if arguments.model_settings.family == "precomputed":
             dataset = open_dataset(arguments.dataset, arguments.dataset_settings, ".")

@@ -1,25 +1,33 @@
 """Match the classes of each metric, subset and draw, blindly."""
 
 import argparse
+from pathlib import Path
 
 from blindmatch.matching import match_draws
 from blindmatch.metrics import metrics
+from blindmatch.paths import KERNELS, names_in
 from blindmatch.progress import Progress, say
-from blindmatch.script import one_sentence, settings
+from blindmatch.script import one_sentence, record, settings
 from blindmatch.settings import MetricSettings, SolverSettings
 from blindmatch.solvers import solvers
 from blindmatch.storage import read_cache, write_table
+from blindmatch.studies import SUBSETS
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--vision", nargs="+", required=True)
-parser.add_argument("--language", nargs="+", required=True)
-parser.add_argument("--subsets")
+parser.add_argument("--vision", type=Path, nargs="+", required=True)
+parser.add_argument("--language", type=Path, nargs="+", required=True)
+parser.add_argument("--subsets", type=Path)
 parser.add_argument("--metrics", type=settings(dict[str, MetricSettings]), required=True)
 parser.add_argument("--solver", required=True)
 parser.add_argument("--solver-settings", type=settings(SolverSettings), required=True)
 parser.add_argument("--solver-metric", type=settings(MetricSettings | None), required=True)
 parser.add_argument("--asked", type=settings(dict[str, int]), required=True)
-parser.add_argument("--output", required=True)
+parser.add_argument("--output", type=Path, required=True)
+
+
+def read_kernels(paths):
+    """Kernels, if they are what their paths say."""
+    return [read_cache(path, "kernels", **names_in(path, KERNELS)) for path in paths]
 
 
 def build(entry):
@@ -30,16 +38,16 @@ def build(entry):
 if __name__ == "__main__":
     arguments = parser.parse_args()
     with one_sentence():
-        vision = [read_cache(path, "kernels", modality="vision") for path in arguments.vision]
+        vision, language = map(read_kernels, (arguments.vision, arguments.language))
         about = vision[0].attributes
         same = {"dataset": about["dataset"]}
-        language = [
-            read_cache(path, "kernels", modality="language", **same) for path in arguments.language
-        ]
         models = {"vision": about["model"], "language": language[0].attributes["model"]}
+        read = [*vision, *language]
         size, selection, subsets = len(language[0].arrays["all"]), {}, None
         if arguments.subsets is not None:
-            chosen = read_cache(arguments.subsets, "subsets", **models, **same)
+            said = names_in(arguments.subsets, SUBSETS)
+            chosen = read_cache(arguments.subsets, "subsets", **said)
+            read.append(chosen)
             names = ("classes", "language_classes")
             subsets = tuple(chosen.arrays[name][: arguments.asked["ranks"]] for name in names)
             if subsets[0].shape[1] < size:
@@ -86,5 +94,14 @@ if __name__ == "__main__":
                 "metrics": {slug: entry.model_dump() for slug, entry in arguments.metrics.items()},
                 "solver": arguments.solver_settings.model_dump(),
                 "halves": about["halves"],
+                **record(
+                    vars(arguments),
+                    "pyarrow",
+                    "scipy",
+                    "numba",
+                    *solvers[arguments.solver_settings.solver].requires,
+                    seed=about.get("seed"),
+                    made_from=[cache.attributes for cache in read],
+                ),
             },
         )

@@ -2,18 +2,21 @@
 
 import argparse
 import json
+from pathlib import Path
 
 from blindmatch.blind_subsets import select_blind
 from blindmatch.metrics import metrics
+from blindmatch.paths import KERNELS, names_in
 from blindmatch.progress import say
-from blindmatch.script import one_sentence, settings
+from blindmatch.script import one_sentence, record, settings
 from blindmatch.settings import MetricSettings, SubsetSettings
 from blindmatch.storage import read_cache, write_cache
+from blindmatch.studies import SUBSETS
 from blindmatch.subsets import select_subsets
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--vision", required=True)
-parser.add_argument("--language", required=True)
+parser.add_argument("--vision", type=Path, required=True)
+parser.add_argument("--language", type=Path, required=True)
 parser.add_argument("--metric", type=settings(MetricSettings), required=True)
 parser.add_argument("--selection", choices=["oracle", "blind"], required=True)
 parser.add_argument("--size", type=int, required=True)
@@ -21,19 +24,15 @@ parser.add_argument("--asked", type=json.loads, required=True)
 parser.add_argument("--subsets", type=settings(SubsetSettings), required=True)
 parser.add_argument("--seed", type=int, required=True)
 parser.add_argument("--threads", type=int, required=True)
-parser.add_argument("--output", required=True)
+parser.add_argument("--output", type=Path, required=True)
 
 if __name__ == "__main__":
     arguments = parser.parse_args()
     with one_sentence():
         metric = metrics.build(arguments.metric.metric, arguments.metric.options)
-        vision = read_cache(arguments.vision, "kernels", modality="vision", kernel=metric.kernel)
-        language = read_cache(
-            arguments.language,
-            "kernels",
-            modality="language",
-            kernel=metric.kernel,
-            dataset=vision.attributes["dataset"],
+        vision, language = (
+            read_cache(path, "kernels", **names_in(path, KERNELS))
+            for path in (arguments.vision, arguments.language)
         )
         options = {
             "ranks": arguments.asked["ranks"],
@@ -59,21 +58,28 @@ if __name__ == "__main__":
                 "objectives": found.objectives,
             },
             {
-                "dataset": vision.attributes["dataset"],
-                "vision": vision.attributes["model"],
-                "language": language.attributes["model"],
-                "selection": arguments.selection,
+                **names_in(arguments.output, SUBSETS),
                 "bound": found.bound,
                 "gap": found.gap,
                 "status": found.status,
                 "method": found.method,
                 "matchings": found.matchings,
                 "time_limit": arguments.subsets.time_limit,
-                "seconds": found.seconds,
+                # Two runs write the same bytes, unless the time decided.
+                "seconds": found.seconds if found.status == "time limit" else None,
+                **record(
+                    vars(arguments),
+                    "h5py",
+                    "scipy",
+                    "numba",
+                    "gurobipy",
+                    seed=arguments.seed,
+                    made_from=[vision.attributes, language.attributes],
+                ),
             },
         )
         say(
             f"{len(found.classes)} {arguments.selection} subsets of {arguments.size} classes by "
             f"{found.method}: {found.status}, objective {found.objectives[0]:.4f}, "
-            f"gap {100 * found.gap:.2f} %"
+            f"gap {100 * found.gap:.2f} %, {found.seconds:.1f} s"
         )

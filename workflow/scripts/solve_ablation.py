@@ -1,11 +1,12 @@
 """Solve problems between random vectors of one size with one solver."""
 
 import argparse
+from pathlib import Path
 
 from blindmatch.ablation import solve_ablation
 from blindmatch.metrics import metrics
 from blindmatch.progress import Progress, say
-from blindmatch.script import one_sentence, settings
+from blindmatch.script import one_sentence, record, settings
 from blindmatch.settings import MetricSettings, SolverSettings
 from blindmatch.solvers import solvers
 from blindmatch.storage import write_table
@@ -19,7 +20,7 @@ parser.add_argument("--size", type=int, required=True)
 parser.add_argument("--dimension", type=int, required=True)
 parser.add_argument("--asked", type=settings(dict[str, int]), required=True)
 parser.add_argument("--seed", type=int, required=True)
-parser.add_argument("--output", required=True)
+parser.add_argument("--output", type=Path, required=True)
 
 if __name__ == "__main__":
     arguments = parser.parse_args()
@@ -50,8 +51,16 @@ if __name__ == "__main__":
                     "size": arguments.size,
                     "time_limit": solver.time_limit,
                 },
-                "seed": arguments.seed,
                 "metric": metric.model_dump(),
                 "solver": solver.model_dump(),
+                **record(
+                    vars(arguments),
+                    "pyarrow",
+                    "scipy",
+                    "numba",
+                    "torch",
+                    *solvers[solver.solver].requires,
+                    seed=arguments.seed,
+                ),
             },
         )

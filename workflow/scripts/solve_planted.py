@@ -1,11 +1,12 @@
 """Solve planted problems of one size at one noise level."""
 
 import argparse
+from pathlib import Path
 
 from blindmatch.metrics import metrics
 from blindmatch.phase import solve_planted
 from blindmatch.progress import Progress, say
-from blindmatch.script import one_sentence, settings
+from blindmatch.script import one_sentence, record, settings
 from blindmatch.settings import MetricSettings, SolverSettings
 from blindmatch.solvers import solvers
 from blindmatch.storage import write_table
@@ -20,7 +21,7 @@ parser.add_argument("--noise", type=int, required=True)
 parser.add_argument("--dimension", type=int, required=True)
 parser.add_argument("--asked", type=settings(dict[str, int]), required=True)
 parser.add_argument("--seed", type=int, required=True)
-parser.add_argument("--output", required=True)
+parser.add_argument("--output", type=Path, required=True)
 
 if __name__ == "__main__":
     arguments = parser.parse_args()
@@ -56,8 +57,15 @@ if __name__ == "__main__":
                     "noise": arguments.noise,
                     "time_limit": arguments.solver_settings.time_limit,
                 },
-                "seed": arguments.seed,
                 "metric": arguments.metric_settings.model_dump(),
                 "solver": arguments.solver_settings.model_dump(),
+                **record(
+                    vars(arguments),
+                    "pyarrow",
+                    "scipy",
+                    "numba",
+                    *solvers[arguments.solver_settings.solver].requires,
+                    seed=arguments.seed,
+                ),
             },
         )

@@ -5,6 +5,9 @@ functions. ``draw(frame, *, title, styles, figure)`` returns a matplotlib figure
 is a table only. ``tabulate(frame)`` returns the numbers as a data frame, whose ``attrs["note"]``
 may hold a part of the caption, and ``attrs["decimals"]`` the precision in print. `frame` holds the
 rows of an aggregate, ``frame.attrs`` its metadata: the settings of the study and the seed.
+
+What made a figure stands in it: in the description of a PNG, the subject of a PDF, the first line
+of a LaTeX table, as JSON.
 """
 
 import contextlib
@@ -13,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from blindmatch.errors import BlindmatchError
-from blindmatch.storage import publish, read_table
+from blindmatch.script import canonical, record
+from blindmatch.storage import advising, publish, read_table
 
 Styles = Mapping[str, Mapping | None]
 
@@ -55,9 +59,11 @@ def draw_figure(
     drawing = _module(kind)
     if not hasattr(drawing, "draw"):
         raise BlindmatchError(f"kind: {kind!r} is a table, expected a kind with a drawing")
-    with _naming(aggregate), matplotlib.rc_context(LOOK):
-        frame = _frame(aggregate, figure, styles)
-        save(drawing.draw(frame, title=title, styles=styles, figure=figure), outputs)
+    with matplotlib.rc_context(LOOK):
+        with _naming(aggregate):
+            frame = _frame(aggregate, figure, styles)
+            drawn = drawing.draw(frame, title=title, styles=styles, figure=figure)
+        save(drawn, outputs, record=_record(frame, kind, title, styles, figure))
 
 
 def write_table(
@@ -72,8 +78,9 @@ def write_table(
 ) -> None:
     """Write the numbers of a figure as CSV, in full, and as LaTeX, for print.
 
-    The CSV table has the study's seed as its last column. The LaTeX table needs the packages
-    booktabs, graphicx and longtable; its caption says what holds for all rows.
+    The CSV table has the study's seed as its last column; there is no room in it for what else
+    made it. The LaTeX table needs the packages booktabs, graphicx and longtable; its caption says
+    what holds for all rows.
 
     Parameters
     ----------
@@ -94,15 +101,26 @@ def write_table(
         table = _module(kind).tabulate(frame)
     parts = [table.attrs.get("note"), unit(frame), sampled(frame), conditions(frame, styles)]
     note = "; ".join(filter(None, parts))
+    made = _record(frame, kind, title, styles, figure)
     printed = latex(table, title=title, note=note, styles=styles, label=Path(tex).stem)
     full = table.assign(seed=frame.attrs.get("seed"))
     numbers = full.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     publish(csv, numbers.encode())
-    publish(tex, printed.encode())
+    publish(tex, f"% {made}\n{printed}".encode())
 
 
 def _module(kind: str):
     return importlib.import_module(f"{__name__}.{kind.replace('-', '_')}")
+
+
+def _record(frame, kind: str, title: str, styles: Styles, figure: Mapping) -> str:
+    """What made a drawing or table, and which results it shows, as a line of JSON."""
+    shown = {"kind": kind, "title": title, "styles": styles, "figure": figure}
+    about = frame.attrs
+    made = record(
+        shown, "pandas", "matplotlib", "seaborn", seed=about.get("seed"), made_from=[about]
+    )
+    return canonical({**made, "results_digest": about.get("results_digest")})
 
 
 @contextlib.contextmanager
@@ -123,6 +141,12 @@ def _frame(aggregate: str | Path, figure: Mapping, styles: Styles):
     from blindmatch.plotting._rows import family_of
 
     rows, metadata = read_table(aggregate)
+    study = metadata.get("study")
+    with advising(Path(aggregate)):
+        if figure.get("experiment", study) != study:
+            raise BlindmatchError(
+                f"{aggregate}: made for study={study!r}, expected {figure['experiment']!r}"
+            )
     if not rows:
         raise BlindmatchError("expected rows of a study, found none")
     frame = pd.DataFrame(rows)

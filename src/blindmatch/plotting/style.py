@@ -31,6 +31,10 @@ LOOK = {
 }
 
 
+#: Format -> the entry of its metadata that holds what made a figure.
+_RECORDS = {"pdf": "Subject", "png": "Description"}
+
+
 def new_figure(rows: int = 1, columns: int = 1, *, size: tuple | None = None, **options):
     """An empty figure in the shared look, and its axes as `plt.subplots` returns them.
 
@@ -88,12 +92,16 @@ def outer_legend(figure: Figure, handles: list, *, beside: bool = False, **optio
     layout.set(rect=(left, bottom, width, height))
 
 
-def save(figure: Figure, paths: Iterable[str | Path]) -> None:
-    """Save in the format of each path's suffix, without dates, whole or not at all."""
+def save(figure: Figure, paths: Iterable[str | Path], *, record: str | None = None) -> None:
+    """Save in the format of each path's suffix, without dates, whole or not at all.
+
+    A `record` of what made the figure becomes the description of a PNG, the subject of a PDF.
+    """
     for path in paths:
         suffix = Path(path).suffix.removeprefix(".")
         stream = io.BytesIO()
-        metadata = {"CreationDate": None} if suffix == "pdf" else {}
+        dated = {"CreationDate": None} if suffix == "pdf" else {}
+        metadata = dated | ({_RECORDS[suffix]: record} if suffix in _RECORDS else {})
         figure.savefig(stream, format=suffix, metadata=metadata)
         publish(path, stream.getbuffer())
     plt.close(figure)
