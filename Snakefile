@@ -16,6 +16,10 @@
 #   results/phases/{metric}/{solver}/d{dimension}/n{size}/noise{noise}.parquet
 #   results/aggregates/{section}/{study}.parquet
 #   results/tables/{figure}.csv .tex     results/figures/{figure}.pdf .png
+#   results/report/{target}/run.html  run_times.csv  machine.csv      what it took, and with what
+#   results/benchmarks/{rule}/...
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -25,17 +29,28 @@ include: "rules/common.smk"
 include: "rules/lookups.smk"
 
 
+# For `--sdm apptainer`: no image is published, so the user says which (docs/environments.md).
+if os.environ.get("BLINDMATCH_CONTAINER"):
+
+    envvars:
+        "BLINDMATCH_CONTAINER",
+
+    container: os.environ.get("BLINDMATCH_CONTAINER")
+
+
 rule all:
     """The figures that config.yaml asks for."""
     default_target: True
     input:
-        figure_files(config["build"]),
+        figure_files(TARGETS["all"]),
+        run_files("all"),
 
 
 rule paper:
     """Every figure and table that has a number in the paper."""
     input:
-        figure_files(figure for figure, entry in config["figures"].items() if entry["paper"]),
+        figure_files(TARGETS["paper"]),
+        run_files("paper"),
 
 
 rule embeddings:
@@ -55,6 +70,7 @@ include: "rules/ablations.smk"
 include: "rules/phases.smk"
 include: "rules/aggregates.smk"
 include: "rules/figures.smk"
+include: "rules/reports.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -64,3 +80,19 @@ localrules:
     all,
     paper,
     embeddings,
+
+
+onerror:
+    chosen = "".join(f" --configfile {file}" for file in workflow.configfiles)
+    print(
+        "what failed, and the end of its log: "
+        f"snakemake{chosen} --summary | blindmatch status",
+        file=sys.stderr,
+    )
+
+
+onstart:
+    # Snakemake itself would end in a trace of its code.
+    for folder in ("results", "logs", "resources"):
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK):
+            raise WorkflowError(f"{folder}: cannot be written to, it is read-only or not yours")

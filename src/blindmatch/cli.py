@@ -1,4 +1,7 @@
-"""The command `blindmatch`: solve a problem, match two sets of embeddings, check a proof."""
+"""The command `blindmatch`: solve a problem, match two sets of embeddings, check a proof.
+
+It also tells the state of a study from Snakemake's summary.
+"""
 
 import argparse
 import json
@@ -7,13 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from blindmatch.array_files import read_npy
 from blindmatch.cli_files import (
     read_anchors,
-    read_array,
     read_names,
     read_problem,
     write_matching,
 )
+from blindmatch.cli_status import describe
 from blindmatch.errors import BlindmatchError
 from blindmatch.matching import compared_kernels
 from blindmatch.metrics import metrics
@@ -21,6 +25,7 @@ from blindmatch.progress import say
 from blindmatch.qap import QAP, Matching
 from blindmatch.script import one_sentence
 from blindmatch.solvers import prepare, solve, solvers
+from blindmatch.status import judge_files, read_begun, read_summary, read_tries
 
 #: Gigabytes that a proof may take in memory where it is asked for.
 _CERTIFICATE_LIMIT = 4.0
@@ -46,7 +51,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="blindmatch", description=__doc__, allow_abbrev=False)
-    commands = parser.add_subparsers(required=True, metavar="solve | match | verify")
+    commands = parser.add_subparsers(required=True, metavar="solve | match | verify | status")
 
     command = commands.add_parser("solve", help="solve a quadratic assignment problem")
     command.set_defaults(run=_solve)
@@ -73,6 +78,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--problem", nargs="+", required=True, help="PREFIX.problem.npz, or .dat, or A.npy B.npy"
     )
+
+    command = commands.add_parser(
+        "status",
+        help="what of a study exists, is missing, failed",
+        description="snakemake ... --summary | blindmatch status",
+    )
+    command.set_defaults(run=_status)
+    command.add_argument("--directory", default=".", help="where Snakemake runs; default: here")
+    command.add_argument("--lines", type=int, default=5, help="of the log of each failed job")
+    command.add_argument("--jobs", type=int, default=20, help="told one by one, of each kind")
     return parser
 
 
@@ -115,7 +130,7 @@ def _solve(options: argparse.Namespace) -> int:
 
 def _match(options: argparse.Namespace) -> int:
     metric = metrics.build(options.metric, dict(options.metric_option))
-    kernels = compared_kernels(read_array(options.vision), read_array(options.language), metric)
+    kernels = compared_kernels(read_npy(options.vision), read_npy(options.language), metric)
     names = (
         read_names(options.vision_names, len(kernels[0])),
         read_names(options.language_names, len(kernels[1])),
@@ -139,6 +154,18 @@ def _verify(options: argparse.Namespace) -> int:
         "gap": f"{verdict.gap:.4%}" if np.isfinite(verdict.gap) else "unknown",
     }
     _print(lines)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    if sys.stdin.isatty():
+        raise BlindmatchError(
+            "standard input: expected the output of snakemake --summary, found a terminal"
+        )
+    rows = read_summary(sys.stdin.buffer.read().decode("utf-8", "replace"))
+    folder = options.directory
+    files = judge_files(rows, read_tries(folder), read_begun(folder))
+    print(describe(files, folder, lines=options.lines, jobs=options.jobs), end="")
     return 0
 
 

@@ -1,16 +1,46 @@
 """Progress of long jobs: one line every few seconds, on the terminal and so in the job's log."""
 
+import contextlib
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 #: Called with one finished sentence; solvers and studies take it as their `progress` argument.
 Report = Callable[[str], None]
 
 
+_last_said = time.monotonic()
+
+
 def say(sentence: str) -> None:
     """Print one line to stderr at once (stdout stays free for results)."""
+    global _last_said
+    _last_said = time.monotonic()
     print(sentence, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def never_silent(interval: float = 10.0) -> Iterator[None]:
+    """Say how long the work has taken whenever nothing else was said for `interval` seconds.
+
+    For steps that cannot tell how far they are: a library that clusters, a large file that is read.
+    """
+    start = time.monotonic()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(max(0.0, max(start, _last_said) + interval - time.monotonic())):
+            if time.monotonic() - max(start, _last_said) >= interval:
+                say(f"still at work after {time.monotonic() - start:.0f} s")
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 class Ticker:

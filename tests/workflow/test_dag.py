@@ -74,6 +74,7 @@ PAPER = {
     "table_solvers": 2,
     "table_classification": 2,
     "table_ablation": 2,
+    "describe_run": 1,
     "paper": 1,
 }
 

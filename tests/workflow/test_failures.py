@@ -78,6 +78,7 @@ def test_one_failed_job_among_many_leaves_the_figure_undrawn(tmp_path):
         "figure_accuracy": 1,
         "table_accuracy": 1,
         "table_solvers": 1,
+        "describe_run": 1,
         "all": 1,
     }
 
@@ -123,7 +124,13 @@ def test_a_table_says_which_solver_was_skipped_and_it_runs_once_it_can(needy):
 
     package = needy.root / "src/crystal_ball.py"
     package.write_text("")
-    assert needy.jobs(*call) == {"match_all": 1, "aggregate": 1, "table_solvers": 1, "all": 1}
+    assert needy.jobs(*call) == {
+        "match_all": 1,
+        "aggregate": 1,
+        "table_solvers": 1,
+        "describe_run": 1,
+        "all": 1,
+    }
     needy.build(*call)
     assert table(needy)["needy"]["n"] == f"{DRAWS}"
     package.unlink()

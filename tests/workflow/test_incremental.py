@@ -89,6 +89,7 @@ def test_adding_a_model_runs_only_its_own_jobs(study, edited):
         "aggregate": 1,
         "figure_scaling": 1,
         "table_scaling": 1,
+        "describe_run": 1,
         "all": 1,
     }
 
@@ -113,6 +114,7 @@ def test_a_solvers_logic_reruns_its_matchings_and_what_hangs_on_them(study, edit
         "aggregate": 1,
         "figure_scaling": 1,
         "table_scaling": 1,
+        "describe_run": 1,
         "all": 1,
     }
 
@@ -124,7 +126,12 @@ def test_a_solvers_option_reruns_its_matchings_only(study, edited):
 
 def test_a_colour_redraws_the_figure_and_its_table_only(study, edited):
     changed_config(edited, lambda c: c["plotting"]["pixels-8"].update(color="#d55e00"))
-    assert study.jobs(*CALL) == {"figure_scaling": 1, "table_scaling": 1, "all": 1}
+    assert study.jobs(*CALL) == {
+        "figure_scaling": 1,
+        "table_scaling": 1,
+        "describe_run": 1,
+        "all": 1,
+    }
 
 
 def test_a_prompt_embeds_language_again_and_no_image(study, edited):
@@ -142,6 +149,7 @@ def test_one_more_draw_embeds_nothing(study, edited):
         "aggregate": 1,
         "figure_scaling": 1,
         "table_scaling": 1,
+        "describe_run": 1,
         "all": 1,
     }
 

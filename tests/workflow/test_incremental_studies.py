@@ -37,6 +37,7 @@ def test_a_vision_model_more_runs_its_own_jobs(rerun):
         "match_all": 2,
         "aggregate": 1,
         **SHOWN,
+        "describe_run": 1,
         "all": 1,
     }
 
@@ -46,6 +47,7 @@ def test_a_solver_more_runs_its_own_jobs(rerun):
         "match_all": 2,
         "aggregate": 1,
         **SHOWN,
+        "describe_run": 1,
         "all": 1,
     }
 
@@ -57,19 +59,20 @@ def test_a_metric_with_a_new_kernel_computes_that_kernel_and_no_other(rerun):
         "match_all": 4,
         "aggregate": 1,
         **SHOWN,
+        "describe_run": 1,
         "all": 1,
     }
 
 
 def test_a_metric_with_a_kernel_that_exists_computes_none(rerun):
     jobs = rerun(setting("experiments", "all", metrics=["gw", "kl"]))
-    assert jobs == {"match_all": 4, "aggregate": 1, **SHOWN, "all": 1}
+    assert jobs == {"match_all": 4, "aggregate": 1, **SHOWN, "describe_run": 1, "all": 1}
 
 
 @pytest.mark.parametrize("change", [{"nulls": 5}, {"draws": 4}])
 def test_more_nulls_or_draws_match_again_and_no_more(rerun, change):
     jobs = rerun(setting("experiments", "all", **change))
-    assert jobs == {"match_all": 4, "aggregate": 1, **SHOWN, "all": 1}
+    assert jobs == {"match_all": 4, "aggregate": 1, **SHOWN, "describe_run": 1, "all": 1}
 
 
 def test_a_rank_more_selects_and_matches_the_subsets_of_its_experiment(rerun):
@@ -80,6 +83,7 @@ def test_a_rank_more_selects_and_matches_the_subsets_of_its_experiment(rerun):
         "aggregate": 1,
         "figure_scaling": 1,
         "table_scaling": 1,
+        "describe_run": 1,
         "all": 1,
     }
 
@@ -94,11 +98,17 @@ def test_a_colour_draws_what_shows_it_and_computes_nothing(rerun):
 
 def test_a_title_draws_one_figure(rerun):
     jobs = rerun(setting("figures", "trust", title="Belief"))
-    assert jobs == {"figure_trust": 1, "table_trust": 1, "all": 1}
+    assert jobs == {"figure_trust": 1, "table_trust": 1, "describe_run": 1, "all": 1}
 
 
 def test_a_model_more_is_shuffled_alone_and_a_metric_more_with_all(rerun):
-    drawn = {"aggregate": 1, "figure_shuffling": 1, "table_shuffling": 1, "all": 1}
+    drawn = {
+        "aggregate": 1,
+        "figure_shuffling": 1,
+        "table_shuffling": 1,
+        "describe_run": 1,
+        "all": 1,
+    }
     more = rerun(setting("shuffles", "shuffled", vision=["near", "far", "other"]))
     assert more == {"embed_vision": 1, "shuffle": 1, **drawn}
     again = rerun(setting("shuffles", "shuffled", metrics=["gw", "cka"]))
@@ -114,7 +124,7 @@ def test_a_model_more_has_its_ratios_measured_alone(rerun):
 
 
 def test_clusters_are_found_once_for_all_solvers_and_language_models(rerun):
-    drawn = {"aggregate": 1, "table_classification": 1, "all": 1}
+    drawn = {"aggregate": 1, "table_classification": 1, "describe_run": 1, "all": 1}
     solver = rerun(setting("classifications", "clusters", solvers=["exact", "chance"]))
     assert solver == {"classify": 2, **drawn}
     language = rerun(setting("classifications", "clusters", language=["words", "names"]))
@@ -128,4 +138,10 @@ def test_clusters_are_found_once_for_all_solvers_and_language_models(rerun):
 
 def test_a_solver_more_is_all_that_an_ablation_runs(rerun):
     jobs = rerun(setting("ablations", "steps", solvers=["exact", "chance", "descent"]))
-    assert jobs == {"solve_ablation": 1, "aggregate": 1, "table_ablation": 1, "all": 1}
+    assert jobs == {
+        "solve_ablation": 1,
+        "aggregate": 1,
+        "table_ablation": 1,
+        "describe_run": 1,
+        "all": 1,
+    }

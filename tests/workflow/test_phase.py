@@ -20,7 +20,7 @@ SMALL = {
     "figures": {"small": {"kind": "phase", "experiment": "small", "title": "Small"}},
 }
 CALL = ("--configfile", "small.yaml")
-DRAWN = {"aggregate": 1, "figure_phase": 1, "table_phase": 1, "all": 1}
+DRAWN = {"aggregate": 1, "figure_phase": 1, "table_phase": 1, "describe_run": 1, "all": 1}
 
 
 @pytest.fixture(scope="module")
