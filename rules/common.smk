@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config
 
 from blindmatch.clusterings import clusterings
@@ -19,10 +20,12 @@ from blindmatch.studies import CLUSTERS, KINDS, SECTIONS, SUBSETS, TABLES, deman
 
 # Jobs run the Python that runs Snakemake, also where its environment is not activated. Shell commands
 # find the scripts, and envs/*.yaml the package, below BLINDMATCH_ROOT, whatever the working folder.
-os.environ.update(
-    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-    BLINDMATCH_ROOT=str(workflow.basedir),
-)
+os.environ.update(BLINDMATCH_ROOT=str(workflow.basedir))
+# Not under --sdm conda, which exchanges the active environment for the job's where that stands in
+# PATH: this Python, if it stood before, would run the job.
+if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    os.environ.update(PATH=os.pathsep.join(folders))
 
 CONFIG_FILES = "config datasets models metrics solvers clusterings figures plotting".split()
 

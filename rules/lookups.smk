@@ -1,4 +1,6 @@
 # From wildcards to inputs and params: the few functions that rules share.
+import functools
+import inspect
 import json
 from string import Formatter
 
@@ -10,6 +12,7 @@ from blindmatch.script import canonical
 LOADING = [f"blindmatch.datasets.{name}" for name in ("_loader", "_files", "_tables")]
 # What all families share.
 EMBEDDING = [
+    "blindmatch._memory",
     "blindmatch.embed",
     "blindmatch.models._folding",
     "blindmatch.models._preprocessing",
@@ -39,9 +42,45 @@ EXPERIMENTS_OF_SUBSETS = [study for study in STUDIES["experiments"].values() if 
 ASKED["subsets"] = demands(EXPERIMENTS_OF_SUBSETS, SUBSETS)
 ASKED["clusters"] = demands(STUDIES["classifications"].values(), CLUSTERS)
 
-# How their paths are made.
+# How their paths are made, by section and by the wildcards of a job.
 PATTERNS = {section: {study.path for study in STUDIES[section].values()} for section in SECTIONS}
 PATTERNS |= {"subsets": {SUBSETS}, "clusters": {CLUSTERS}}
+# Settings are called like wildcards, but in the plural where they are lists.
+PATTERNS = {
+    section: {
+        frozenset(name for _, name, _, _ in Formatter().parse(path) if name): path
+        for path in (pattern.replace("s}", "}") for pattern in patterns)
+    }
+    for section, patterns in PATTERNS.items()
+}
+
+
+def signed(function):
+    """Decorator: a function whose signature is at hand.
+
+    Snakemake asks for it several times for each function of each job, and looking it up again
+    would take longer than calling the function.
+    """
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
+def of(*names):
+    """Decorator: a params function from a function of the values of some wildcards.
+
+    It is called once for each of their values: thousands of jobs share a few models and solvers.
+    """
+
+    def decorate(function):
+        remembered = functools.cache(function)
+
+        @signed
+        def params(wildcards):
+            return remembered(*(getattr(wildcards, name) for name in names))
+
+        return params
+
+    return decorate
 
 
 def file_of(section, wildcards):
@@ -50,17 +89,14 @@ def file_of(section, wildcards):
     It is made from wildcards, as Snakemake does not compare params that are made from `output`.
     """
     values = dict(wildcards.items())
-    for pattern in PATTERNS[section]:
-        # Settings are called like wildcards, but in the plural where they are lists.
-        path = pattern.replace("s}", "}")
-        if {name for _, name, _, _ in Formatter().parse(path) if name} == set(values):
-            return path.format(**values)
-    return None
+    pattern = PATTERNS[section].get(frozenset(values))
+    return pattern and pattern.format(**values)
 
 
 def asked(section, *settings):
     """Params function: what a file must hold, by name."""
 
+    @signed
     def demand(wildcards):
         file = file_of(section, wildcards)
         if file not in ASKED[section]:
@@ -74,6 +110,7 @@ def asked(section, *settings):
 def metrics_asked(section):
     """Params function: the metrics that a file must hold, with their settings."""
 
+    @signed
     def entries(wildcards):
         names = json.loads(asked(section, "metrics")(wildcards))["metrics"]
         return canonical({name: named("metrics", name) for name in names})
@@ -95,8 +132,9 @@ def named(section, slug):
 def entry_of(section, wildcard, *, only=None, without=()):
     """Params function: one config entry as canonical JSON, cut to the keys that matter."""
 
-    def entry(wildcards):
-        chosen = named(section, getattr(wildcards, wildcard))
+    @of(wildcard)
+    def entry(slug):
+        chosen = named(section, slug)
         return canonical({key: chosen[key] for key in (only or chosen) if key not in without})
 
     return entry
@@ -105,8 +143,9 @@ def entry_of(section, wildcard, *, only=None, without=()):
 def code_of(section, wildcard, registry, kind, *modules):
     """Params function: digest of the logic behind an entry and of the named modules."""
 
-    def digest(wildcards):
-        member = registry[named(section, getattr(wildcards, wildcard))[kind]]
+    @of(wildcard)
+    def digest(slug):
+        member = registry[named(section, slug)[kind]]
         return code_digest(*getattr(member, "modules", (member.__module__,)), *modules)
 
     return digest
@@ -115,15 +154,22 @@ def code_of(section, wildcard, registry, kind, *modules):
 def kernels_of(modality, metrics_of):
     """Input function: the kernel files of one side, as the metrics and the solver need them."""
 
+    @signed
     def paths(wildcards):
         solver = named("solvers", wildcards.solver) if hasattr(wildcards, "solver") else {}
         names = {*metrics_of(wildcards), solver.get("metric")} - {None}
-        kernels = {metrics[named("metrics", name)["metric"]].kernel for name in names}
+        kernels = {kernel_of(name) for name in names}
         model = getattr(wildcards, modality)
         folder = f"results/kernels/{wildcards.dataset}"
         return [f"{folder}/{kernel}/{modality}/{model}.h5" for kernel in sorted(kernels)]
 
     return paths
+
+
+@functools.cache
+def kernel_of(metric):
+    """The kernel that a metric of the config compares."""
+    return metrics[named("metrics", metric)["metric"]].kernel
 
 
 def metric_in_path(wildcards):
@@ -137,20 +183,23 @@ def metrics_of_all(wildcards):
     return demand["metrics"]
 
 
-def metric_entry(wildcards):
+@of("metric")
+def metric_entry(metric):
     """Params function: the metric in the path, with its settings, as `metrics_asked` gives many."""
-    return canonical({wildcards.metric: named("metrics", wildcards.metric)})
+    return canonical({metric: named("metrics", metric)})
 
 
-def solver_metric(wildcards):
+@of("solver")
+def solver_metric(solver):
     """Params function: the settings of the metric that a solver solves for instead of the study's."""
-    name = named("solvers", wildcards.solver)["metric"]
+    name = named("solvers", solver)["metric"]
     return canonical(name and named("metrics", name))
 
 
-def licences(wildcards):
+@of("solver")
+def licences(solver):
     """Resource function: how many of Gurobi's licences a solver takes."""
-    return int(named("solvers", wildcards.solver)["solver"] == "gurobi")
+    return int(named("solvers", solver)["solver"] == "gurobi")
 
 
 def growing(amount, *, for_each_input_mb=0):
@@ -159,6 +208,7 @@ def growing(amount, *, for_each_input_mb=0):
     Profiles of clusters have `retries`: a job that was killed for having too little runs again.
     """
 
+    @signed
     def granted(wildcards, input, attempt):
         extra = int(for_each_input_mb * input.size_mb) if for_each_input_mb else 0
         return (amount + extra) * 2 ** (attempt - 1)
@@ -166,9 +216,10 @@ def growing(amount, *, for_each_input_mb=0):
     return granted
 
 
-def solver_lacks(wildcards):
+@of("solver")
+def solver_lacks(solver):
     """Params function: why a solver cannot run here, so that it runs once it can."""
-    return absent(solvers[named("solvers", wildcards.solver)["solver"]]) or "nothing"
+    return absent(solvers[named("solvers", solver)["solver"]]) or "nothing"
 
 
 def study_files(wildcards):
@@ -184,6 +235,19 @@ def study_files(wildcards):
 def study_entry(wildcards):
     """Params function: the settings of a study, and the seed that all draws derive from."""
     return canonical({**config[wildcards.section][wildcards.study], "seed": config["seed"]})
+
+
+# The figures of the targets that make many of them.
+TARGETS = {
+    "all": config["build"],
+    "paper": [figure for figure, entry in config["figures"].items() if entry["paper"]],
+}
+
+
+def run_files(target):
+    """What making the figures of a target took, and with what they were made."""
+    names = ("run.html", "run_times.csv", "machine.csv")
+    return [f"results/report/{target}/{name}" for name in names]
 
 
 def figure_files(figures):
@@ -258,7 +322,11 @@ def own_embeddings_of(wildcards):
 def own_files(*paths):
     """Those of some paths that are files; what is missing, the job itself explains best."""
     expanded = [os.path.expanduser(path) for path in paths if path is not None]
-    return [path for path in expanded if os.path.isfile(path)]
+    files = [path for path in expanded if os.path.isfile(path)]
+    for path in files:
+        if "{" in path:
+            raise WorkflowError(f"{path}: expected a name without braces, which Snakemake fills")
+    return files
 
 
 def figures_of(kind):

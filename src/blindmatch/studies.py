@@ -251,8 +251,11 @@ def demands(studies: Iterable[Study], pattern: str | None = None) -> dict[str, d
             for name, value in study.model_dump().items()
             if f"{{{name}}}" not in path and isinstance(value, int | list)
         }
+        more = _merged(more, more)  # no name stands twice
         for file in study.files(pattern):
-            before = asked.get(file, more)
+            before = asked.setdefault(file, more)
+            if before is more:  # almost always: studies of thousands of files share few of them
+                continue
             for name in study.agreed:
                 if before[name] != more[name]:
                     raise BlindmatchError(
