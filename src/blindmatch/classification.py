@@ -74,7 +74,7 @@ def cluster_draws(
         delayed(_cluster)(embeddings, rows, clusters, clustering, int(seed))
         for rows, seed in zip(halves, seeds, strict=True)
     )
-    with parallel_config("loky", inner_max_num_threads=1):
+    with parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=10):
         yield from Parallel(n_jobs=threads, return_as="generator")(jobs)
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from blindmatch._memory import Parts, explained_shortage
 from blindmatch.datasets import Dataset
 from blindmatch.errors import BlindmatchError
 from blindmatch.models import LanguageEncoder, VisionEncoder
 from blindmatch.progress import Progress, Report, say
 from blindmatch.provenance import version_of
-from blindmatch.storage import check_embeddings, write_cache
+from blindmatch.storage import check_embeddings, open_alone, write_cache
 
 #: Images at a time where the configuration leaves it open: small batches stay in a CPU's cache.
 BATCH_SIZE = {"cpu": 4, "cuda": 256}
@@ -29,6 +30,8 @@ _HEADER = 4096
 
 class PartialRows:
     """Rows on disk of a computation that may be interrupted at any moment.
+
+    A context manager: until its end no other process can write them.
 
     Parameters
     ----------
@@ -50,24 +53,29 @@ class PartialRows:
         self._dimension = dimension
         with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Workers of a job that was killed end a little later than the job.
+            self._stream = open_alone(self.path, report, patience=60)
             self.done = self._resume(batch_size, report)
-            self._stream = open(self.path, "r+b")  # noqa: SIM115 - closed in finish or at exit
-            self._stream.seek(0, os.SEEK_END)
+
+    def __enter__(self) -> "PartialRows":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stream.close()
 
     def _resume(self, batch_size: int, report: Report) -> int:
         """Cut an earlier run's file back to whole batches; number of rows that it holds."""
-        with open(self.path, "a+b") as stream:
-            stream.seek(0)
-            found = stream.read(_HEADER)
-            if found != self._header:
-                if found:
-                    report(f"{self.path}: made with other settings or data, starting afresh")
-                stream.truncate(0)
-                stream.write(self._header)
-                return 0
-            batch_bytes = 4 * self._dimension * batch_size
-            batches = (stream.seek(0, os.SEEK_END) - _HEADER) // batch_bytes
-            stream.truncate(_HEADER + batches * batch_bytes)
+        self._stream.seek(0)
+        found = self._stream.read(_HEADER)
+        if found != self._header:
+            if found:
+                report(f"{self.path}: made with other settings or data, starting afresh")
+            self._stream.truncate(0)
+            self._write(self._header)
+            return 0
+        batch_bytes = 4 * self._dimension * batch_size
+        batches = (self._stream.seek(0, os.SEEK_END) - _HEADER) // batch_bytes
+        self._stream.truncate(_HEADER + batches * batch_bytes)
         if batches:
             report(f"{self.path}: resuming after {batches * batch_size:,} rows")
         return batches * batch_size
@@ -75,13 +83,17 @@ class PartialRows:
     def append(self, rows: np.ndarray) -> None:
         """Add one batch, shape (batch, dimension)."""
         with self._explained():
-            self._stream.write(np.ascontiguousarray(rows, dtype="<f4").tobytes())
-            self._stream.flush()
+            self._write(np.ascontiguousarray(rows, dtype="<f4").tobytes())
+
+    def _write(self, data: bytes) -> None:
+        """Append all of `data`; a disk that is nearly full takes a part of it before it fails."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._stream.write(rest) :]
 
     def finish(self, rows: int) -> np.ndarray:
         """All rows, shape (rows, dimension), float32; the partial file stays until `remove`."""
         with self._explained():
-            self._stream.close()
             values = np.fromfile(self.path, dtype="<f4", offset=_HEADER)
         return values.reshape(-1, self._dimension)[:rows]
 
@@ -144,7 +156,7 @@ def embed_images(
     output : path-like
         The cache: array `embeddings` (rows, dimension), float32.
     identity : dict
-        Written into the cache beside the encoder's own: dataset, model, digest of the index.
+        Written into the cache beside the encoder's own: dataset, model, digest of the rows.
     precision : {"float32", "bfloat16"}
         bfloat16 computes under autocast; the result is stored as float32 all the same.
     batch_size : int, optional
@@ -157,7 +169,13 @@ def embed_images(
     Raises
     ------
     BlindmatchError
-        An unreadable image, an embedding with NaN or of length zero, a full disk, ...
+        An unreadable image, an embedding with NaN or of length zero, a full disk, too little
+        memory for one image at a time, ...
+
+    Notes
+    -----
+    Where the GPU's memory is too small for a batch, half as many images are tried at a time, and so
+    on, and it is said aloud. Values differ then as they do between batch sizes: by rounding.
     """
     import torch
 
@@ -167,22 +185,24 @@ def embed_images(
     partial = PartialRows(output, described, encoder.dimension, batch_size, report)
     progress = Progress("embedded", "images", rows, done=partial.done, report=report)
     torch.set_num_threads(1)
-    encoder.model.to(device=device, memory_format=torch.channels_last)
+    run = Parts(_Model(encoder, precision, device), batch_size, report)
     loader = torch.utils.data.DataLoader(
-        _Batches(dataset, rows, encoder, batch_size, precision, device),
+        _Batches(dataset, rows, encoder.preprocess, batch_size, run if device == "cpu" else None),
         sampler=range(partial.done // batch_size, -(-rows // batch_size)),
         batch_size=None,
         num_workers=threads,
         prefetch_factor=4,
         pin_memory=device == "cuda",
     )
-    for batch in loader:
-        if isinstance(batch, BlindmatchError):
-            raise batch
-        embeddings = batch if device == "cpu" else _run(encoder, precision, device, *batch)
-        partial.append(embeddings.numpy())
-        progress.advance(len(embeddings))
-    _publish(output, partial, rows, described)
+    with partial, _enough_memory():
+        encoder.model.to(device=device, memory_format=torch.channels_last)
+        for batch in loader:
+            if isinstance(batch, BlindmatchError):
+                raise batch
+            embeddings = batch if device == "cpu" else run(*batch)
+            partial.append(embeddings)
+            progress.advance(len(embeddings))
+        _publish(output, partial, rows, described)
 
 
 class _Batches:
@@ -193,9 +213,9 @@ class _Batches:
     number. Errors travel as values, since a worker's exceptions lose their class.
     """
 
-    def __init__(self, dataset, rows, encoder, batch_size, precision, device) -> None:
-        self._dataset, self._rows, self._encoder = dataset, rows, encoder
-        self._batch_size, self._precision, self._device = batch_size, precision, device
+    def __init__(self, dataset, rows, preprocess, batch_size, run) -> None:
+        self._dataset, self._rows, self._preprocess = dataset, rows, preprocess
+        self._batch_size, self._run = batch_size, run
 
     def __getitem__(self, number: int):
         import torch
@@ -203,30 +223,43 @@ class _Batches:
         first = number * self._batch_size
         rows = torch.arange(first, min(first + self._batch_size, self._rows))
         try:
-            images = self._images(rows)
+            with _enough_memory():
+                images = self._images(rows)
+                return (rows, images) if self._run is None else self._run(rows, images)
         except BlindmatchError as error:
             return error
-        if self._device == "cpu":
-            return _run(self._encoder, self._precision, self._device, rows, images)
-        return rows, images
 
     def _images(self, rows):
         import torch
 
-        preprocess = self._encoder.preprocess
-        if preprocess is None:
+        if self._preprocess is None:
             return torch.empty(0)
-        return torch.stack([preprocess(self._dataset.image(int(row))) for row in rows])
+        return torch.stack([self._preprocess(self._dataset.image(int(row))) for row in rows])
 
 
-def _run(encoder: VisionEncoder, precision: str, device: str, rows, images):
-    """Embeddings of one batch, float32, on the CPU."""
-    import torch
+class _Model:
+    """A vision model on a device: rows and images in, embeddings out, float32, on the CPU."""
 
-    with torch.inference_mode(), torch.autocast(device, torch.bfloat16, precision == "bfloat16"):
-        if images.ndim == 4:
-            images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
-        return encoder.read(encoder.model, images, rows).float().cpu()
+    def __init__(self, encoder: VisionEncoder, precision: str, device: str) -> None:
+        self._encoder, self._precision, self._device = encoder, precision, device
+
+    def __call__(self, rows, images) -> np.ndarray:
+        import torch
+
+        device, half = self._device, self._precision == "bfloat16"
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, half):
+            if images.ndim == 4:
+                images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
+            return self._encoder.read(self._encoder.model, images, rows).float().cpu().numpy()
+
+
+def _enough_memory():
+    return explained_shortage(
+        gpu="embedding: the GPU's memory does not hold the model; free it of other programs, take "
+        "a smaller model or set embedding.device to cpu",
+        machine="embedding: out of memory, or killed for taking too much; whole batches are kept "
+        "and the same command resumes, so ask for more memory or fewer threads",
+    )
 
 
 def _describe(identity, encoder, rows, precision, batch_size, device) -> dict:
@@ -262,11 +295,13 @@ def embed_texts(
     described = _describe(identity, encoder, len(texts), "float32", batch_size, device)
     partial = PartialRows(output, described, encoder.dimension, batch_size, report)
     progress = Progress("embedded", "prompts", len(texts), done=partial.done, report=report)
-    for first in range(partial.done, len(texts), batch_size):
-        embeddings = encoder.encode(texts[first : first + batch_size], device)
-        partial.append(embeddings)
-        progress.advance(len(embeddings))
-    _publish(output, partial, len(texts), described)
+    run = Parts(lambda part: encoder.encode(part, device), batch_size, report)
+    with partial, _enough_memory():
+        for first in range(partial.done, len(texts), batch_size):
+            embeddings = run(texts[first : first + batch_size])
+            partial.append(embeddings)
+            progress.advance(len(embeddings))
+        _publish(output, partial, len(texts), described)
 
 
 def _publish(output: str | Path, partial: PartialRows, rows: int, described: dict) -> None:

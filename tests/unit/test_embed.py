@@ -127,7 +127,8 @@ def test_a_model_without_preprocessing_sees_row_numbers_only(tmp_path):
 
 def test_rows_of_other_settings_are_discarded_aloud(tmp_path):
     output = tmp_path / "rows.h5"
-    PartialRows(output, {"model": "another"}, 2, 4, print).append(np.ones((4, 2)))
+    with PartialRows(output, {"model": "another"}, 2, 4, print) as rows:
+        rows.append(np.ones((4, 2)))
     assert any("made with other settings" in line for line in embed(output))
 
 
@@ -218,3 +219,32 @@ def test_a_full_disk_keeps_whole_batches_and_says_so(tmp_path):
     assert "a.h5.partial: cannot be written (File too large); whole batches" in done.stderr
     lines = []
     assert PartialRows(tmp_path / "a.h5", {}, 100, 2, lines.append).done == 4
+
+
+def test_a_job_waits_for_another_that_writes_the_same_rows(tmp_path):
+    program = f"""
+        import sys
+        from blindmatch.embed import PartialRows
+        rows = PartialRows({str(tmp_path / "a.h5")!r}, {{}}, 100, 2, print)
+        print("held", flush=True)
+        sys.stdin.read()
+    """
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = []
+
+    def report(line):
+        lines.append(line)
+        holder.kill()
+
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        with PartialRows(tmp_path / "a.h5", {}, 100, 2, report) as rows:
+            assert rows.done == 0
+    assert lines == [
+        f"{tmp_path / 'a.h5.partial'}: another process is writing it, waiting for its end"
+    ]

@@ -16,10 +16,10 @@ from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Progress, Report, Ticker, say
 from blindmatch.provenance import file_digest
 from blindmatch.settings import Source
+from blindmatch.storage import open_alone
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 18
 _MEGABYTE = 1_000_000
-_TIMEOUT_SECONDS = 60
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 
@@ -53,6 +53,7 @@ def fetch(
     dataset: str,
     report: Report = say,
     pauses: Sequence[float] = (1.0, 5.0),
+    timeout: float = 60.0,
 ) -> None:
     """Download a file unless it is there; afterwards it is verified and complete.
 
@@ -69,6 +70,8 @@ def fetch(
         Takes lines of progress.
     pauses : sequence of float
         Seconds before each new try; there is one try more than pauses.
+    timeout : float
+        Seconds without a byte after which a connection counts as lost.
 
     Raises
     ------
@@ -86,23 +89,41 @@ def fetch(
     partial = Path(f"{destination}.partial")
     with _explained_disk(partial):
         partial.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(partial, report):
+        if destination.exists():  # the process that was waited for has fetched it
+            verify(destination, source, dataset=dataset, report=report)
+            return
         if source.checksum is None:
             # Without a checksum nothing would tell that two versions were glued together.
-            partial.unlink(missing_ok=True)
-    for pause in (*pauses, None):
+            os.truncate(partial, 0)
+        for pause in (*pauses, None):
+            try:
+                _transfer(source.url, partial, timeout, report)
+                break
+            except (OSError, http.client.HTTPException) as error:
+                reason = str(error).strip("<>") or type(error).__name__
+                final = isinstance(error, urllib.error.HTTPError) and error.code not in _PASSING
+                if pause is None or final:
+                    reason = f"could not be fetched ({reason})"
+                    message = _by_hand(destination, source, dataset, reason)
+                    raise BlindmatchError(message) from error
+                report(f"{source.url}: {reason}; trying again in {pause:g} s")
+                time.sleep(pause)
+        _publish(partial, destination, source, dataset, report)
+
+
+@contextlib.contextmanager
+def _alone(partial: Path, report: Report) -> Iterator[None]:
+    """Hold a partial file for this process alone: projects may share a folder of downloads."""
+    with _explained_disk(partial):
+        stream = open_alone(partial, report)
+    with stream:
         try:
-            _transfer(source.url, partial, report)
-            break
-        except (OSError, http.client.HTTPException) as error:
-            reason = str(error).strip("<>") or type(error).__name__
-            final = isinstance(error, urllib.error.HTTPError) and error.code not in _PASSING
-            if pause is None or final:
-                reason = f"could not be fetched ({reason})"
-                message = _by_hand(destination, source, dataset, reason)
-                raise BlindmatchError(message) from error
-            report(f"{source.url}: {reason}; trying again in {pause:g} s")
-            time.sleep(pause)
-    _publish(partial, destination, source, dataset, report)
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                if not partial.stat().st_size:
+                    partial.unlink()
 
 
 def _publish(
@@ -145,19 +166,22 @@ class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _transfer(url: str, partial: Path, report: Report) -> None:
+def _transfer(url: str, partial: Path, timeout: float, report: Report) -> None:
     """Append to `partial` what is missing of the file at `url`; it returns when all is there."""
     done = partial.stat().st_size if partial.exists() else 0
     headers = {"User-Agent": "blindmatch", **({"Range": f"bytes={done}-"} if done else {})}
     opener = urllib.request.build_opener(_CheckedRedirects)
-    request = urllib.request.Request(url, headers=headers)
+    # The scheme was checked, and is again at each redirect.
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310
     try:
-        response = opener.open(request, timeout=_TIMEOUT_SECONDS)
+        response = opener.open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and done:
             return  # Nothing lies beyond what we hold: the checksum decides whether that is it.
         raise
     with response:
+        if response.headers.get_content_type() == "text/html" and not _is_page(partial):
+            raise http.client.HTTPException("sent a web page instead of the file")
         start = _first_byte(response)
         if start not in (0, done):
             raise http.client.HTTPException(f"sent bytes from {start:,} on, asked for {done:,}")
@@ -168,6 +192,10 @@ def _transfer(url: str, partial: Path, report: Report) -> None:
         received = start + _copy(response, partial, start, total, report)
     if total is not None and received < total:
         raise ConnectionError(f"connection lost after {received:,} of {total:,} bytes")
+
+
+def _is_page(partial: Path) -> bool:
+    return partial.with_suffix("").suffix in (".htm", ".html")
 
 
 def _first_byte(response: http.client.HTTPResponse) -> int:
@@ -190,7 +218,8 @@ def _copy(
     received = 0
     show = _meter(start, total, report)
     with _opened(partial, start) as stream:
-        while chunk := response.read(_CHUNK_BYTES):
+        # What has arrived and no more: it is safe on disk if the connection stalls.
+        while chunk := response.read1(_CHUNK_BYTES):
             with _explained_disk(partial):
                 rest = memoryview(chunk)
                 while rest:
@@ -211,7 +240,7 @@ def _meter(start: int, total: int | None, report: Report) -> Callable[[int], Non
     def show(count: int) -> None:
         nonlocal shown
         now = -(-total // _MEGABYTE) if count >= total else count // _MEGABYTE
-        if now > shown:
+        if now > 0:
             progress.advance(now - shown)
             shown = now
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from blindmatch._memory import explained_shortage
 from blindmatch.certificate import Certificate
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Report
@@ -145,7 +146,7 @@ def run(
     Raises
     ------
     BlindmatchError
-        If the problem is not square or its duals do not fit into the memory limit.
+        If the problem is not square, or its duals do not fit into the memory limit or the memory.
     """
     from blindmatch.solvers._run import Run
 
@@ -159,7 +160,11 @@ def run(
             f"memory_limit allows {plan.memory_limit:g}"
         )
     _compile(plan.relax, plan.threads > 1)
-    return Run(problem, plan, seed, time_limit, progress, warm_start).solve()
+    with explained_shortage(
+        gpu=f"device: the GPU's memory does not hold {problem.size} items, take device='cpu'",
+        machine=f"problem: out of memory with {problem.size} items",
+    ):
+        return Run(problem, plan, seed, time_limit, progress, warm_start).solve()
 
 
 @functools.cache
