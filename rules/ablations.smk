@@ -34,7 +34,7 @@ rule solve_ablation:
             "blindmatch.qap",
         ),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/solve_ablation.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/solve_ablation.py"'
         " --metric {wildcards.metric} --metric-settings {params.metric:q}"
         " --solver {wildcards.solver} --solver-settings {params.solver:q}"
         " --size {wildcards.size} --dimension {wildcards.dimension}"

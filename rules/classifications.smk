@@ -32,7 +32,7 @@ rule cluster:
             "blindmatch.prototypes",
         ),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/cluster.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/cluster.py"'
         " --dataset {wildcards.dataset} --model {wildcards.vision}"
         " --clustering {wildcards.clustering} --settings {params.clustering:q}"
         " --embeddings {input.embeddings:q} --index {input.index:q} --draws {input.draws:q}"
@@ -76,7 +76,7 @@ rule classify:
             *MATCHING,
         ),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/classify.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/classify.py"'
         " --clusters {input.clusters:q} --language {input.language:q}"
         " --index {input.index:q} --draws {input.draws:q}"
         " --metrics {params.metrics:q} --solver {wildcards.solver}"

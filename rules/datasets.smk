@@ -21,7 +21,7 @@ rule fetch_source:
         source=source_of,
         code=drawing_of,
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/fetch_source.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/fetch_source.py"'
         " --dataset {wildcards.dataset} --source {params.source:q}"
         " --output {output:q} 2>&1 | tee {log:q}"
 
@@ -45,7 +45,7 @@ rule index_dataset:
         settings=entry_of("datasets", "dataset", without=("prompts", "class_names")),
         code=code_of("datasets", "dataset", loaders, "loader", *LOADING),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/index_dataset.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/index_dataset.py"'
         " --dataset {wildcards.dataset} --settings {params.settings:q}"
         " --folder resources/datasets/{wildcards.dataset}"
         " --output {output:q} 2>&1 | tee {log:q}"
@@ -71,7 +71,7 @@ rule describe_classes:
         settings=entry_of("datasets", "dataset"),
         code=code_of("datasets", "dataset", loaders, "loader", *LOADING),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/describe_classes.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/describe_classes.py"'
         " --dataset {wildcards.dataset} --settings {params.settings:q}"
         " --folder resources/datasets/{wildcards.dataset}"
         " --output {output:q} 2>&1 | tee {log:q}"
@@ -98,7 +98,7 @@ rule draw_halves:
         draws=config["draws"],
         code=code_digest("blindmatch.prototypes"),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/draw_halves.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/draw_halves.py"'
         " --index {input.index:q} --classes {input.classes:q}"
         " --seed {params.seed} --draws {params.draws}"
         " --output {output:q} 2>&1 | tee {log:q}"

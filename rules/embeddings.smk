@@ -26,7 +26,7 @@ rule embed_vision:
         reading=code_of("datasets", "dataset", loaders, "loader", *LOADING),
         code=code_of("models", "model", families, "family", *EMBEDDING),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/embed_vision.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/embed_vision.py"'
         " --dataset {wildcards.dataset} --dataset-settings {params.dataset:q}"
         " --folder resources/datasets/{wildcards.dataset} --index {input.index:q}"
         " --model {wildcards.model} --model-settings {params.model:q}"
@@ -58,7 +58,7 @@ rule embed_language:
         device=config["embedding"]["device"],
         code=code_of("models", "model", families, "family", *EMBEDDING),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/embed_language.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/embed_language.py"'
         " --dataset {wildcards.dataset} --dataset-settings {params.dataset:q}"
         " --classes {input.classes:q}"
         " --model {wildcards.model} --model-settings {params.model:q}"

@@ -21,7 +21,7 @@ rule compute_kernel_vision:
     params:
         code=code_digest("blindmatch.kernels", "blindmatch.prototypes"),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/compute_kernel_vision.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/compute_kernel_vision.py"'
         " --dataset {wildcards.dataset} --model {wildcards.model} --kernel {wildcards.kernel}"
         " --embeddings {input.embeddings:q} --index {input.index:q} --draws {input.draws:q}"
         " --output {output:q} 2>&1 | tee {log:q}"
@@ -46,7 +46,7 @@ rule compute_kernel_language:
     params:
         code=code_digest("blindmatch.kernels", "blindmatch.prototypes"),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/compute_kernel_language.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/compute_kernel_language.py"'
         " --dataset {wildcards.dataset} --model {wildcards.model} --kernel {wildcards.kernel}"
         " --embeddings {input.embeddings:q} --classes {input.classes:q}"
         " --output {output:q} 2>&1 | tee {log:q}"

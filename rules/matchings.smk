@@ -29,7 +29,7 @@ rule match:
         asked=asked("experiments", "ranks", "draws", "nulls"),
         code=code_of("solvers", "solver", solvers, "solver", *MATCHING),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/match.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/match.py"'
         " --vision {input.vision:q} --language {input.language:q} --subsets {input.subsets:q}"
         " --metrics {params.metrics:q} --solver {wildcards.solver}"
         " --solver-settings {params.solver:q} --solver-metric {params.solver_metric:q}"
@@ -62,7 +62,7 @@ rule match_all:
         asked=asked("experiments", "draws", "nulls"),
         code=code_of("solvers", "solver", solvers, "solver", *MATCHING),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/match.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/match.py"'
         " --vision {input.vision:q} --language {input.language:q}"
         " --metrics {params.metrics:q} --solver {wildcards.solver}"
         " --solver-settings {params.solver:q} --solver-metric {params.solver_metric:q}"

@@ -32,7 +32,7 @@ rule solve_planted:
             "blindmatch.kernels",
         ),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/solve_planted.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/solve_planted.py"'
         " --metric {wildcards.metric} --metric-settings {params.metric:q}"
         " --solver {wildcards.solver} --solver-settings {params.solver:q}"
         " --size {wildcards.size} --noise {wildcards.noise} --dimension {wildcards.dimension}"

@@ -34,7 +34,7 @@ rule shuffle:
             "blindmatch.qap",
         ),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/shuffle.py --dataset {wildcards.dataset}"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/shuffle.py" --dataset {wildcards.dataset}'
         " --vision {wildcards.vision} --vision-embeddings {input.vision:q}"
         " --language {wildcards.language} --language-embeddings {input.language:q}"
         " --index {input.index:q} --classes {input.classes:q}"
@@ -65,7 +65,7 @@ rule measure_ratios:
         asked=asked("ratios", "bins"),
         code=code_digest("blindmatch.ratios", "blindmatch.kernels", "blindmatch.prototypes"),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/measure_ratios.py --dataset {wildcards.dataset}"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/measure_ratios.py" --dataset {wildcards.dataset}'
         " --model {wildcards.model} --model-embeddings {input.model:q}"
         " --reference {wildcards.reference} --reference-embeddings {input.reference:q}"
         " --asked {params.asked:q}"

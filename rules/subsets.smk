@@ -27,7 +27,7 @@ rule select_subsets:
         seed=config["seed"],
         code=lambda wildcards: code_digest(*SELECTING[wildcards.selection]),
     shell:
-        "python $BLINDMATCH_ROOT/workflow/scripts/select_subsets.py"
+        'python "$BLINDMATCH_ROOT/workflow/scripts/select_subsets.py"'
         " --vision {input.vision:q} --language {input.language:q} --metric {params.metric:q}"
         " --selection {wildcards.selection} --size {wildcards.size}"
         " --asked {params.asked:q} --subsets {params.subsets:q}"
