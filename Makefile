@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc)
 BIN := .venv/bin
 
-.PHONY: install demo study test bench
+.PHONY: install demo study status test test-slurm bench
 
 install: .venv/installed
 
@@ -29,12 +29,19 @@ study: install
 	@echo "tables:  results/tables/study_*.csv and .tex"
 	@echo "report:  results/study-report.html"
 
+status: install
+	@$(BIN)/snakemake $(ARGS) --summary | $(BIN)/blindmatch status
+
 test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 	$(BIN)/python -m pytest
+
+test-slurm: install
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[slurm,cluster-generic,kubernetes]'
+	$(BIN)/python -m pytest -v -m "slurm or not slurm" tests/slurm tests/workflow/test_profiles.py
 
 bench: install
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[bench]'
@@ -43,4 +50,5 @@ bench: install
 	$(BIN)/python benchmarks/exact.py | tee benchmarks/exact.md
 	$(BIN)/python benchmarks/proofs.py | tee benchmarks/proofs.md
 	$(BIN)/python benchmarks/incumbents.py | tee benchmarks/incumbents.md
+	$(BIN)/python benchmarks/dag.py | tee benchmarks/dag.md
 	$(BIN)/python benchmarks/gpu.py | tee benchmarks/gpu.md

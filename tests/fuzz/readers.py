@@ -10,9 +10,7 @@ import gzip
 import hashlib
 import io
 import json
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,9 +21,22 @@ from blindmatch import certificate, qap, storage
 from blindmatch.array_files import read_npy, read_npz
 from blindmatch.cli_files import read_anchors, read_names
 from blindmatch.config import load_config, read_yaml
-from blindmatch.datasets import _files, _tables, open_dataset
-from blindmatch.settings import DatasetSettings, Source
+from blindmatch.datasets import _tables
 from tests import datafiles
+from tests.fuzz.dataset_readers import (
+    captions,
+    image_zip,
+    images,
+    pickles,
+    read_captions,
+    read_image,
+    read_image_zip,
+    read_source,
+    seal_captions,
+    seal_pickle,
+    tar,
+)
+from tests.fuzz.hostile import expect, zipped
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(5)
@@ -60,11 +71,6 @@ class Reader:
     lines: int = 1
 
 
-def _expect(true: bool, found: object = None) -> None:
-    if not true:
-        raise AssertionError(f"a wrong answer: {str(found)[:200]}")
-
-
 # --- caches and tables of the workflow --------------------------------------------------------
 
 
@@ -78,12 +84,12 @@ def _read_sealed_cache(path: Path) -> None:
     cache = storage.open_embeddings(path)
     storage.check_embeddings(cache.arrays["embeddings"], "")
     for array in cache.arrays.values():
-        _expect(array.dtype.kind in "biufU", array.dtype)
+        expect(array.dtype.kind in "biufU", array.dtype)
 
 
 def _read_damaged_cache(path: Path) -> None:
     found = storage.open_embeddings(path).arrays["embeddings"]
-    _expect(np.array_equal(found, EMBEDDINGS), found)
+    expect(np.array_equal(found, EMBEDDINGS), found)
 
 
 def _seal_cache(image: bytes) -> bytes:
@@ -118,7 +124,7 @@ def _table(folder: Path) -> list[bytes]:
 
 
 def _read_rows(path: Path) -> None:
-    _expect(storage.read_table(path) == (ROWS, {"names": {"vision": "dino"}}))
+    expect(storage.read_table(path) == (ROWS, {"names": {"vision": "dino"}}))
 
 
 # --- embeddings and labels of a user ----------------------------------------------------------
@@ -150,30 +156,22 @@ def _arrays(folder: Path) -> list[bytes]:
 
 def _read_embeddings(path: Path) -> None:
     table = _tables.read_table(path)
-    _expect(table.embeddings.dtype in (np.float32, np.float64), table.embeddings.dtype)
-    _expect(table.embeddings.dtype.isnative)
+    expect(table.embeddings.dtype in (np.float32, np.float64), table.embeddings.dtype)
+    expect(table.embeddings.dtype.isnative)
     storage.check_embeddings(table.embeddings, "")
-    _expect(table.labels is None or len(table.labels) == len(table.embeddings))
+    expect(table.labels is None or len(table.labels) == len(table.embeddings))
 
 
 def _read_labels(path: Path) -> None:
-    _expect(all(isinstance(label, str) for label in _tables.read_labels(path)))
+    expect(all(isinstance(label, str) for label in _tables.read_labels(path)))
 
 
 def _seal_npz(inner: bytes) -> bytes:
     return zipped({"embeddings.npy": inner, "labels.npy": _npy(np.array(LABELS))})
 
 
-def zipped(members: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return stream.getvalue()
-
-
 def _read_names(path: Path) -> None:
-    _expect(len(read_names(str(path), 12)) == 12)
+    expect(len(read_names(str(path), 12)) == 12)
 
 
 def _read_anchors(path: Path) -> None:
@@ -190,7 +188,7 @@ def _problem(folder: Path) -> list[bytes]:
 
 def _read_problem(path: Path) -> None:
     found = qap.QAP.load(path)
-    _expect(bool(np.isfinite(found.A).all() and np.isfinite(found.B).all()))
+    expect(bool(np.isfinite(found.A).all() and np.isfinite(found.B).all()))
 
 
 def _certificate(folder: Path) -> list[bytes]:
@@ -231,7 +229,7 @@ def _whole_certificate() -> list[bytes]:
 
 def _read_certificate(path: Path) -> None:
     verdict = certificate.verify(path, PROBLEM)
-    _expect(verdict.bound <= _least_cost() + 1e-9, verdict)
+    expect(verdict.bound <= _least_cost() + 1e-9, verdict)
 
 
 @functools.cache
@@ -270,112 +268,6 @@ def _read_settings(path: Path) -> None:
     json.dumps(found, allow_nan=False).encode()
 
 
-# --- data sets --------------------------------------------------------------------------------
-
-
-def _images(folder: Path) -> list[bytes]:
-    from PIL import Image
-
-    picture = Image.fromarray(datafiles.class_image(1, 0, size=24))
-    found = []
-    for mode, kind, options in (
-        *(("RGB", kind, {}) for kind in ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")),
-        ("CMYK", "JPEG", {}),
-        ("L", "PNG", {}),
-        ("P", "PNG", {}),
-        ("RGBA", "PNG", {}),
-        ("I;16", "PNG", {}),
-        ("F", "TIFF", {}),
-        ("RGB", "TIFF", {"compression": "tiff_lzw"}),
-        ("P", "GIF", {"save_all": True, "append_images": [picture.convert("P")]}),
-    ):
-        stream = io.BytesIO()
-        picture.convert("L" if mode == "I;16" else mode).convert(mode).save(stream, kind, **options)
-        found.append(stream.getvalue())
-    return found
-
-
-def _read_image(path: Path) -> None:
-    image = _files.decode(path.read_bytes(), str(path))
-    _expect(image.mode == "RGB" and min(image.size) > 0, image)
-
-
-def _image_zip(folder: Path) -> list[bytes]:
-    return [datafiles.write_image_zip(folder / "a.zip", 2, 2).read_bytes()]
-
-
-def _read_all(dataset) -> None:
-    index = dataset.index()
-    _expect(len(index.keys) == len(index.labels) and len(index.class_names) >= 2)
-    prompts = dataset.prompts()
-    _expect(all(isinstance(prompt, str) for each in prompts for prompt in each))
-    for row in range(min(4, len(index.keys))):
-        _expect(dataset.image(row).mode == "RGB")
-
-
-def _read_image_zip(path: Path) -> None:
-    settings = DatasetSettings(loader="image-folder", path=str(path))
-    _read_all(open_dataset("mine", settings, "unused"))
-
-
-def _read_source(loader: str, split: str, **others: bytes) -> Callable[[Path], None]:
-    def read(path: Path) -> None:
-        for name, data in others.items():
-            (path.parent / f"{name}.zip").write_bytes(data)
-        names = [path.name, *(f"{name}.zip" for name in others)]
-        settings = DatasetSettings(
-            loader=loader, split=split, sources={name: Source() for name in names}
-        )
-        before = set(path.parent.parent.rglob("*"))
-        try:
-            _read_all(open_dataset("mine", settings, path.parent))
-        finally:
-            new = set(path.parent.parent.rglob("*")) - before
-            _expect(all(path.parent in made.parents for made in new), new)
-
-    return read
-
-
-def _tar(folder: Path) -> list[bytes]:
-    return [gzip.decompress(datafiles.write_cinic10(folder, 1).read_bytes())]
-
-
-def _pickles(folder: Path) -> list[bytes]:
-    with tarfile.open(datafiles.write_cifar10(folder, 1, classes=3)) as tar:
-        return [tar.extractfile("cifar-10-batches-py/test_batch").read()]
-
-
-def _seal_pickle(inner: bytes) -> bytes:
-    stream = io.BytesIO()
-    meta = b"}(U\x0blabel_names](U\x01aU\x01bU\x01ces."
-    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as tar:
-        for name, data in (("test_batch", inner), ("batches.meta", meta)):
-            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return stream.getvalue()
-
-
-def _captions(folder: Path) -> list[bytes]:
-    _, annotations = datafiles.write_coco(folder, 3)
-    with zipfile.ZipFile(annotations) as archive:
-        return [archive.read("annotations/captions_val2017.json")]
-
-
-def _seal_captions(inner: bytes) -> bytes:
-    return zipped({"annotations/captions_val2017.json": inner})
-
-
-@functools.cache
-def _coco_images() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        return datafiles.write_coco(Path(folder), 3)[0].read_bytes()
-
-
-def _read_captions(path: Path) -> None:
-    _read_source("coco-captions", "val2017", val2017=_coco_images())(path)
-
-
 def _lines(*texts: str) -> Callable[[Path], list[bytes]]:
     return lambda folder: [text.encode() for text in texts]
 
@@ -403,8 +295,8 @@ READERS: dict[str, Reader] = {
     "labels-csv": Reader("a.csv", _lines(_CSV, _NAMES), _read_labels),
     "names": Reader("names.txt", _lines(_NAMES), _read_names),
     "anchors": Reader("a.csv", _lines("row,column\n0,1\n2,3\n"), _read_anchors),
-    "array": Reader("a.npy", _arrays, lambda path: _expect(read_npy(path).dtype.kind in "biufcSU")),
-    "arrays": Reader("a.npz", _problem, lambda path: _expect(isinstance(read_npz(path), dict))),
+    "array": Reader("a.npy", _arrays, lambda path: expect(read_npy(path).dtype.kind in "biufcSU")),
+    "arrays": Reader("a.npz", _problem, lambda path: expect(isinstance(read_npz(path), dict))),
     "problem-npz": Reader("a.npz", _problem, _read_problem),
     "problem-dat": Reader("a.dat", _lines(_QAPLIB), _read_problem),
     "certificate": Reader("a.npz", _certificate, _read_certificate),
@@ -412,16 +304,16 @@ READERS: dict[str, Reader] = {
         "a.npz", _certificate_arrays, _read_certificate, _seal_certificate
     ),
     "settings": Reader("a.yaml", _settings, _read_settings, lines=21),
-    "image": Reader("a.png", _images, _read_image),
-    "image-zip": Reader("a.zip", _image_zip, _read_image_zip),
+    "image": Reader("a.png", images, read_image),
+    "image-zip": Reader("a.zip", image_zip, read_image_zip),
     "tar": Reader(
-        "a.tar.gz", _tar, _read_source("cinic-10", "valid"), lambda inner: gzip.compress(inner, 1)
+        "a.tar.gz", tar, read_source("cinic-10", "valid"), lambda inner: gzip.compress(inner, 1)
     ),
     "tar-gz": Reader(
         "a.tar.gz",
         lambda folder: [datafiles.write_cinic10(folder, 1).read_bytes()],
-        _read_source("cinic-10", "valid"),
+        read_source("cinic-10", "valid"),
     ),
-    "pickle": Reader("a.tar.gz", _pickles, _read_source("cifar-10", "test"), _seal_pickle),
-    "captions": Reader("annotations_a.zip", _captions, _read_captions, _seal_captions),
+    "pickle": Reader("a.tar.gz", pickles, read_source("cifar-10", "test"), seal_pickle),
+    "captions": Reader("annotations_a.zip", captions, read_captions, seal_captions),
 }

@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# Cancels jobs by their ids.       PBS: qdel "$@"       LSF: bkill "$@"
+exec scancel "$@"
