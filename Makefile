@@ -41,7 +41,7 @@ test: install
 
 test-slurm: install
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[slurm,cluster-generic,kubernetes]'
-	$(BIN)/python -m pytest -v -m "slurm or not slurm" tests/slurm tests/workflow/test_profiles.py
+	$(BIN)/python -m pytest -vv -m "slurm or not slurm" tests/slurm tests/workflow/test_profiles.py
 
 bench: install
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[bench]'
