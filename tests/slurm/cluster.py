@@ -50,9 +50,14 @@ PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
+def find(program: str) -> str | None:
+    """Where a program is; daemons lie in folders that not every PATH has."""
+    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+
+
 def require_slurm() -> None:
     """Install what is missing by Debian's packages; fail with a sentence where that cannot be."""
-    missing = [program for program in PROGRAMS if not shutil.which(program)]
+    missing = [program for program in PROGRAMS if not find(program)]
     if os.geteuid() != 0:
         pytest.fail("the tests of SLURM start its daemons, which takes root", pytrace=False)
     if not missing:
@@ -141,7 +146,7 @@ class Cluster:
         with open(self.folder / f"{program}.log", "wb") as log:
             self.daemons.append(
                 subprocess.Popen(
-                    [shutil.which(program), *arguments],
+                    [find(program), *arguments],
                     env=self.environment,
                     stdout=log,
                     stderr=subprocess.STDOUT,
