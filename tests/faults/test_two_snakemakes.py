@@ -50,7 +50,7 @@ def test_two_projects_fetch_into_one_resources_folder(unfinished, tmp_path_facto
     with started(one, *call) as first:
         jobs = stopped(one, first.pid)
         with started(other, *call) as second:
-            waits = "notes.zip.partial: another process is fetching it, waiting for its end"
+            waits = "notes.zip.partial: another process is writing it, waiting for its end"
             wait_until(lambda: waits in said(other), lambda: said(other))
             go_on(jobs)
             assert first.wait() == 0
