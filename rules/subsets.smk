@@ -25,7 +25,7 @@ rule select_subsets:
         asked=asked("subsets", "ranks"),
         subsets=canonical(config["subsets"]),
         seed=config["seed"],
-        code=lambda wildcards: code_digest(*SELECTING[wildcards.selection]),
+        code=of("selection")(lambda selection: code_digest(*SELECTING[selection])),
     shell:
         'python "$BLINDMATCH_ROOT/workflow/scripts/select_subsets.py"'
         " --vision {input.vision:q} --language {input.language:q} --metric {params.metric:q}"

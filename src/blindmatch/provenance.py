@@ -50,7 +50,6 @@ def _distributions() -> Mapping[str, list[str]]:
     return importlib.metadata.packages_distributions()
 
 
-@functools.cache
 def code_digest(*modules: str) -> str:
     """Digest of the logic of some modules, for the `params:` of a rule.
 

@@ -90,7 +90,7 @@ def test_a_rank_more_selects_and_matches_the_subsets_of_its_experiment(rerun):
 
 def test_a_colour_draws_what_shows_it_and_computes_nothing(rerun):
     jobs = rerun(lambda config: config["plotting"]["near"].update(color="#d55e00"))
-    assert {rule.partition("_")[0] for rule in jobs} == {"figure", "table", "all"}
+    assert {rule.partition("_")[0] for rule in jobs} == {"figure", "table", "describe", "all"}
     # Everything shows this model but the ablation.
     assert "table_ablation" not in jobs
     assert jobs["figure_shuffling"] == jobs["table_classification"] == jobs["figure_accuracy"] == 1
@@ -119,7 +119,8 @@ def test_a_model_more_has_its_ratios_measured_alone(rerun):
     jobs = rerun(setting("ratios", "ratios", models=["near", "other"]))
     assert (jobs["embed_vision"], jobs["measure_ratios"]) == (1, 1)
     assert set(jobs) == {
-        *("embed_vision", "measure_ratios", "aggregate", "figure_ratios", "table_ratios", "all")
+        *("embed_vision", "measure_ratios", "aggregate", "figure_ratios", "table_ratios"),
+        *("describe_run", "all"),
     }
 
 
