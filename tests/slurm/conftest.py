@@ -51,6 +51,8 @@ class ClusterProject(Project):
             cwd=self.root,
             env={**self.cluster.environment, **paths},
             start_new_session=True,
+            # Ctrl-C counts, also where a shell started the tests in the background.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             **options,
         )
         self.started.append(run)
