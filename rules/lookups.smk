@@ -9,7 +9,7 @@ from blindmatch.registry import absent, nearest
 from blindmatch.script import canonical
 
 # What all loaders share.
-LOADING = [f"blindmatch.datasets.{name}" for name in ("_loader", "_files", "_tables")]
+LOADING = [f"blindmatch.datasets.{name}" for name in ("_files", "_loader", "_pickles", "_tables")]
 # What all families share.
 EMBEDDING = [
     "blindmatch._memory",
