@@ -3,6 +3,7 @@
 Images of a class share a colour and a stripe pattern, so that matching them means something.
 """
 
+import contextlib
 import gzip
 import io
 import json
@@ -166,6 +167,115 @@ def write_image_zip(path: Path, classes: int, images_per_class: int) -> Path:
     return write_zip(path, class_files(CIFAR100_NAMES[:classes], images_per_class, kind="PNG"))
 
 
+def write_karpathy(path: Path, captions: Mapping[str, Sequence[str]], split: str = "test") -> Path:
+    """A .json file of Karpathy's splits: these images in one split, and one more in `train`."""
+    images = [
+        {
+            "sentids": list(range(len(said))),
+            "imgid": number,
+            "sentences": [
+                {"tokens": text.lower().split(), "raw": text, "imgid": number, "sentid": row}
+                for row, text in enumerate(said)
+            ],
+            "split": split,
+            "filename": name,
+        }
+        for number, (name, said) in enumerate(captions.items())
+    ]
+    other = {"sentids": [], "imgid": len(images), "sentences": [{"raw": "Another one."}]}
+    images.append({**other, "split": "train", "filename": "elsewhere.jpg"})
+    path.write_text(json.dumps({"images": images, "dataset": "flickr30k"}))
+    return path
+
+
+def shard_files(shard: int, samples: int, suffix: str = "jpg") -> dict[str, bytes]:
+    """Members of a shard as img2dataset names them; every seventh image could not be fetched."""
+    files = {}
+    for sample in range(samples):
+        key = f"{shard:05d}{sample:04d}"
+        files |= {
+            f"{key}.{suffix}": _encoded(class_image(sample, shard, size=40), "JPEG"),
+            f"{key}.json": json.dumps({"key": key, "status": "success"}).encode(),
+            f"{key}.txt": f"caption {sample} of {shard}".encode(),
+        }
+    return {name: data for name, data in files.items() if int(name[:9]) % 7 != 6}
+
+
+def write_shards(folder: Path, shards: int, samples: int) -> Path:
+    """Shards of tar archives with what img2dataset lays beside them."""
+    for shard in range(shards):
+        write_tar(folder / f"{shard:05d}.tar", shard_files(shard, samples))
+        (folder / f"{shard:05d}_stats.json").write_text("{}")
+        (folder / f"{shard:05d}.parquet").write_bytes(b"PAR1")
+    return folder
+
+
+def write_food101(folder: Path, names: Sequence[str], images_per_class: int) -> Path:
+    """The unpacked archive of Food-101, with a test part; returns the folder around it."""
+    test = {
+        name: [f"{name}/{100 + copy}" for copy in range(images_per_class)]
+        for name in reversed(names)
+    }
+    files = {
+        f"food-101/images/{place}.jpg": _encoded(class_image(names.index(name), copy), "JPEG")
+        for name, places in test.items()
+        for copy, place in enumerate(places)
+    }
+    return write_files(folder, {**files, "food-101/meta/test.json": json.dumps(test).encode()})
+
+
+def write_dtd(folder: Path, names: Sequence[str], images_per_class: int) -> Path:
+    """The unpacked archive of Describable Textures, with the test part of partition 1."""
+    places = {
+        f"{name}/{name}_{copy:04d}.jpg": class_image(label, copy)
+        for label, name in enumerate(names)
+        for copy in range(images_per_class)
+    }
+    files = {f"dtd/dtd/images/{place}": _encoded(image, "JPEG") for place, image in places.items()}
+    listed = "".join(f"{place}\n" for place in places)
+    return write_files(folder, {**files, "dtd/dtd/labels/test1.txt": listed.encode()})
+
+
+def write_aircraft(folder: Path, names: Sequence[str], images_per_class: int) -> Path:
+    """The unpacked archive of FGVC-Aircraft, with a test part."""
+    data, files, listed = "fgvc-aircraft-2013b/data", {}, ""
+    for label, name in enumerate(names):
+        for copy in range(images_per_class):
+            number = f"{1000 * label + copy:07d}"
+            files[f"{data}/images/{number}.jpg"] = _encoded(class_image(label, copy), "JPEG")
+            listed += f"{number} {name}\n"
+    return write_files(
+        folder,
+        {
+            **files,
+            f"{data}/variants.txt": "".join(f"{name}\n" for name in names).encode(),
+            f"{data}/images_variant_test.txt": listed.encode(),
+        },
+    )
+
+
+def write_flowers102(folder: Path) -> Path:
+    """The unpacked files of Oxford Flowers: two images of each flower, the second one for tests.
+
+    The published .mat files are known by their checksums, which these do not have.
+    """
+    import scipy.io
+
+    labels = np.tile(np.arange(1, 103, dtype=np.uint8), 2)
+    files = {
+        f"flowers-102/jpg/image_{number:05d}.jpg": _encoded(class_image(int(label), number), "JPEG")
+        for number, label in enumerate(labels, 1)
+    }
+    write_files(folder, files)
+    numbers = np.arange(1, 205, dtype=np.uint16)
+    parts = {"trnid": numbers[:51], "valid": numbers[51:102], "tstid": numbers[102:]}
+    scipy.io.savemat(folder / "flowers-102/imagelabels.mat", {"labels": labels[None]})
+    scipy.io.savemat(
+        folder / "flowers-102/setid.mat", {name: part[None] for name, part in parts.items()}
+    )
+    return folder
+
+
 def write_embeddings(
     path: Path, embeddings: np.ndarray, labels: Iterable[object] | None = None
 ) -> Path:
@@ -214,13 +324,13 @@ def _encoded(image: np.ndarray, kind: str) -> bytes:
 
 
 def write_tar(path: Path, members: Mapping[str, bytes]) -> Path:
-    """Write a .tar.gz archive of files."""
+    """Write a .tar archive of files, or a .tar.gz one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        open(path, "wb") as file,
-        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w") as tar,
-    ):
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open(path, "wb"))
+        if path.suffix == ".gz":
+            file = stack.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
+        tar = stack.enter_context(tarfile.open(fileobj=file, mode="w"))
         for name, data in members.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)

@@ -155,7 +155,11 @@ def write_cache(
 
 
 def _write_array(file, name: str, array: np.ndarray) -> None:
-    if array.dtype.kind == "U":
+    if array.dtype == object:  # texts of very different lengths
+        import h5py
+
+        file.create_dataset(name, data=array, dtype=h5py.string_dtype())
+    elif array.dtype.kind == "U":
         encoded = np.char.encode(array, "utf-8")
         file.create_dataset(name, data=encoded, chunks=True, compression="gzip", fletcher32=True)
     elif array.ndim == 0 or array.size == 0:

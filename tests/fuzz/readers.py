@@ -24,17 +24,27 @@ from blindmatch.config import load_config, read_yaml
 from blindmatch.datasets import _tables
 from tests import datafiles
 from tests.fuzz.dataset_readers import (
+    caption_tables,
     captions,
     image_zip,
     images,
+    karpathy,
+    listed_images,
     pickles,
     read_captions,
     read_image,
     read_image_zip,
+    read_listed,
+    read_pairs,
+    read_shards,
     read_source,
+    read_texts,
     seal_captions,
     seal_pickle,
+    seal_shard,
+    shards,
     tar,
+    text_tables,
 )
 from tests.fuzz.hostile import expect, zipped
 
@@ -316,4 +326,14 @@ READERS: dict[str, Reader] = {
     ),
     "pickle": Reader("a.tar.gz", pickles, read_source("cifar-10", "test"), seal_pickle),
     "captions": Reader("annotations_a.zip", captions, read_captions, seal_captions),
+    "captions-json": Reader("a.json", karpathy, read_pairs),
+    "captions-csv": Reader("a.csv", caption_tables, read_pairs),
+    "shard": Reader("a.tar", shards, read_shards),
+    "shard-sealed": Reader("a.tar", shards, read_shards, seal_shard),
+    "texts": Reader("a.txt", _lines(_NAMES), read_texts),
+    "texts-parquet": Reader("a.parquet", text_tables, read_texts),
+    **{
+        loader: Reader("a.txt", listed_images(loader), read_listed(loader))
+        for loader in ("food-101", "fgvc-aircraft")
+    },
 }

@@ -7,8 +7,9 @@ from tests.fuzz.mutations import mutated
 from tests.fuzz.readers import READERS
 from tests.fuzz.runner import content_of, findings
 
-#: Readers that start a process for each file, or walk a proof, are given fewer.
+#: Readers that start a process for each file, walk a proof or need many files, are given fewer.
 FEWER = {"h5": 15, "certificate": 60, "certificate-sealed": 60}
+FEWER |= {"food-101": 25, "fgvc-aircraft": 25}
 
 
 @pytest.mark.parametrize("name", READERS)

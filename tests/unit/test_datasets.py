@@ -38,15 +38,28 @@ def shipped():
     return {slug: DatasetSettings.model_validate(entry) for slug, entry in entries.items()}
 
 
-def test_the_papers_datasets_are_configured(shipped):
+def test_the_datasets_of_both_papers_are_configured(shipped):
     assert {slug: settings.classes for slug, settings in shipped.items()} == {
         "emoji-100": 100,
+        "emoji-names": 1424,
         "cifar-10": 10,
         "cifar-100": 100,
         "cinic-10": 10,
         "imagenet-100": 100,
         "imagenet-100-plain": 100,
         "coco-captions": 5000,
+        "coco": None,
+        "cc3m": None,
+        "cc3m-synthetic": None,
+        "cc12m": None,
+        "flickr30k": 1000,
+        "imagenet-photographs": None,
+        "wikitext-103": None,
+        "imagenet-1k": 1000,
+        "food-101": 101,
+        "dtd": 47,
+        "fgvc-aircraft": 100,
+        "flowers-102": 102,
     }
     assert len(set(shipped["cifar-10"].prompts)) == 18
     assert shipped["cifar-100"].prompts == shipped["cifar-10"].prompts
@@ -56,8 +69,17 @@ def test_the_papers_datasets_are_configured(shipped):
 
 def test_every_download_has_an_https_address_and_a_checksum(shipped):
     sources = [source for settings in shipped.values() for source in settings.sources.values()]
-    assert len(sources) == 5
+    assert len(sources) == 7
     assert all(source.url.startswith("https://") and source.checksum for source in sources)
+
+
+def test_every_dataset_that_the_user_must_get_says_so(shipped, tmp_path):
+    for slug, settings in shipped.items():
+        if settings.path is None and not settings.sources and "emoji" not in settings.loader:
+            with pytest.raises(
+                BlindmatchError, match=rf"datasets\.{slug}\.path: not set; expected"
+            ):
+                open_dataset(slug, settings, tmp_path).index()
 
 
 # --- CIFAR -------------------------------------------------------------------------------------

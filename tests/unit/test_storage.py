@@ -45,6 +45,17 @@ def test_names_in_any_language_survive(tmp_path):
     assert read_cache(tmp_path / "a.h5", "classes").arrays["names"].tolist() == names.tolist()
 
 
+def test_one_long_text_does_not_make_the_others_long(tmp_path):
+    """As an array of equal lengths, these would take gigabytes."""
+    path, texts = tmp_path / "a.h5", ["ü" * 100_000, *map(str, range(10_000))]
+    write_cache(path, "classes", {"prompts": np.array(texts, dtype=object)}, {})
+    assert read_cache(path, "classes").arrays["prompts"].tolist() == texts
+    first = path.read_bytes()
+    assert len(first) < 1_000_000
+    write_cache(path, "classes", {"prompts": np.array(texts, dtype=object)}, {})
+    assert path.read_bytes() == first
+
+
 def test_equal_contents_are_equal_bytes(cache, tmp_path):
     write_cache(tmp_path / "again.h5", "embeddings", ARRAYS, ATTRIBUTES)
     assert (tmp_path / "again.h5").read_bytes() == cache.read_bytes()

@@ -1,6 +1,7 @@
 """Datasets made of class folders: any folder or zip file, CINIC-10, and the user's ImageNet."""
 
 import functools
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from blindmatch.errors import BlindmatchError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_ALL_CLASSES = 1000
 
 
 class _ClassFolders(Loader):
@@ -89,28 +92,36 @@ class Cinic10(_ClassFolders):
 
 
 @loaders.register("imagenet")
-class ImageNet100(_ClassFolders):
-    """ImageNet-100, cut from the user's own ImageNet at `path`, a folder or zip file with
-    ``<split>/<wordnet id>/*.JPEG``.
+class ImageNet(_ClassFolders):
+    """ImageNet-100, or with 1000 `classes` ImageNet-1k, from the user's own ImageNet at `path`, a
+    folder or zip file with ``<split>/<wordnet id>/*.JPEG``.
 
     The 100 classes are those of the paper. `class_names` may be a name set: "plain" gives names
     such as "American robin", "definition" adds WordNet's: "American robin - large American
     thrush ...".
     """
 
+    @functools.cached_property
+    def _synsets(self) -> list[str]:
+        if self.settings.classes != _ALL_CLASSES:
+            return data_lines("imagenet100.txt")
+        from timm.data import ImageNetInfo
+
+        return ImageNetInfo().label_names()
+
     def _open(self) -> Folder | Zip:
         path = self._own_path(f"your ImageNet: a folder or zip file that holds {self._example()}")
-        # The other 900 classes and the training images, over a million files, are not even listed.
+        # Other classes and the training images, over a million files, are not even listed.
         return Folder(path / self._split()) if path.is_dir() else Zip(path)
 
     def _split(self) -> str:
         return self.settings.split or "val"
 
     def _example(self) -> str:
-        return f"{self._split()}/{data_lines('imagenet100.txt')[0]}/*.JPEG"
+        return f"{self._split()}/{self._synsets[0]}/*.JPEG"
 
     def _classes(self) -> dict[str, list[str]]:
-        synsets = data_lines("imagenet100.txt")
+        synsets = self._synsets
         if isinstance(self._files, Zip):
             wanted = {(self._split(), synset) for synset in synsets}
             names = [
@@ -122,7 +133,7 @@ class ImageNet100(_ClassFolders):
         missing = sorted(set(synsets) - {_parent_name(name) for name in names})
         if missing:
             raise BlindmatchError(
-                f"{where}: {len(missing)} of the {len(synsets)} classes of ImageNet-100 have no "
+                f"{where}: {len(missing)} of the {len(synsets)} classes of ImageNet have no "
                 f"images, first {missing[0]}; expected {self._example()} and so on"
             )
         return class_folders(names, where=where)
@@ -162,16 +173,26 @@ def imagenet_names(synsets: list[str], *, definitions: bool) -> list[str]:
     -------
     list of str
         Names as revised by OpenAI for CLIP (WordNet's own, "jean" or "reel", are often
-        ambiguous); they are the paper's plain names.
+        ambiguous); they are the paper's plain names. Two classes that share one, as "missile",
+        have WordNet's.
     """
     from open_clip import IMAGENET_CLASSNAMES
     from timm.data import ImageNetInfo
 
     info = ImageNetInfo()
-    names = dict(zip(info.label_names(), IMAGENET_CLASSNAMES, strict=True))
+    revised = dict(zip(info.label_names(), IMAGENET_CLASSNAMES, strict=True))
+    shared = {name for name, count in Counter(IMAGENET_CLASSNAMES).items() if count > 1}
+    names = [
+        info.label_name_to_description(synset).split(",")[0]
+        if revised[synset] in shared
+        else revised[synset]
+        for synset in synsets
+    ]
     if not definitions:
-        return [names[synset] for synset in synsets]
-    return [f"{names[synset]} - {_definition(info, synset)}" for synset in synsets]
+        return names
+    return [
+        f"{name} - {_definition(info, synset)}" for name, synset in zip(names, synsets, strict=True)
+    ]
 
 
 def _definition(info, synset: str) -> str:
