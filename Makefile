@@ -10,7 +10,7 @@ install: .venv/installed
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[workflow,embed,gurobi,pot,mpopt,cluster,plot,demo,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[workflow,embed,align,gurobi,pot,mpopt,cluster,plot,demo,test]'
 	@echo "compiling the solver, once"
 	$(BIN)/python -c 'import blindmatch, numpy; blindmatch.solve(blindmatch.QAP(numpy.eye(3), numpy.eye(3)), threads=2)'
 	touch $@
@@ -50,5 +50,6 @@ bench: install
 	$(BIN)/python benchmarks/exact.py | tee benchmarks/exact.md
 	$(BIN)/python benchmarks/proofs.py | tee benchmarks/proofs.md
 	$(BIN)/python benchmarks/incumbents.py | tee benchmarks/incumbents.md
+	$(BIN)/python benchmarks/klot.py | tee benchmarks/klot.md
 	$(BIN)/python benchmarks/dag.py | tee benchmarks/dag.md
 	$(BIN)/python benchmarks/gpu.py | tee benchmarks/gpu.md

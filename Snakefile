@@ -14,6 +14,11 @@
 #   results/classifications/{dataset}/{metric}/{clustering}/{solver}/{vision}/{language}.parquet
 #   results/ablations/{metric}/{solver}/d{dimension}/n{size}.parquet
 #   results/phases/{metric}/{solver}/d{dimension}/n{size}/noise{noise}.parquet
+#   results/alignments/{split}/{method}/{vision}/{language}/p{pair_count}/u{unpaired_count}.parquet
+#   results/plans/{split}/{teacher}/{vision}/{language}/p{pair_count}/u{unpaired_count}.parquet
+#   results/gradients/{way}/d{dimension}/n{size}/t{iteration}.parquet
+#   results/blind-alignments/{dataset}/{metric}/{clustering}/{solver}/{method}/{vision}/
+#                                                                    {language}.parquet
 #   results/aggregates/{section}/{study}.parquet
 #   results/tables/{figure}.csv .tex     results/figures/{figure}.pdf .png
 #   results/report/{target}/run.html  run_times.csv  machine.csv      what it took, and with what
@@ -27,6 +32,8 @@ min_version("9.20")
 
 include: "rules/common.smk"
 include: "rules/lookups.smk"
+include: "rules/alignment_lookups.smk"
+include: "rules/figure_lookups.smk"
 
 
 # For `--sdm apptainer`: no image is published, so the user says which (docs/environments.md).
@@ -53,6 +60,13 @@ rule paper:
         run_files("paper"),
 
 
+rule sotalign:
+    """Every figure and table that has a number in the paper on SOTAlign, and what goes with them."""
+    input:
+        figure_files(TARGETS["sotalign"]),
+        run_files("sotalign"),
+
+
 rule embeddings:
     """Every embedding that the experiments of `build` need, and no more."""
     input:
@@ -68,6 +82,7 @@ include: "rules/shuffles.smk"
 include: "rules/classifications.smk"
 include: "rules/ablations.smk"
 include: "rules/phases.smk"
+include: "rules/alignments.smk"
 include: "rules/aggregates.smk"
 include: "rules/figures.smk"
 include: "rules/reports.smk"
@@ -79,6 +94,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     paper,
+    sotalign,
     embeddings,
 
 

@@ -7,6 +7,8 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import update_config
 
+from blindmatch.alignment.methods import methods
+from blindmatch.alignment.teachers import teachers
 from blindmatch.clusterings import clusterings
 from blindmatch.config import load_config, read_yaml, studies_of
 from blindmatch.datasets import loaders
@@ -14,7 +16,7 @@ from blindmatch.errors import BlindmatchError
 from blindmatch.kernels import KERNELS
 from blindmatch.metrics import metrics
 from blindmatch.models import families
-from blindmatch.settings import SLUG
+from blindmatch.settings import SLUG, SplitSettings
 from blindmatch.solvers import solvers
 from blindmatch.studies import CLUSTERS, KINDS, SECTIONS, SUBSETS, TABLES, demands
 
@@ -27,7 +29,9 @@ if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     os.environ.update(PATH=os.pathsep.join(folders))
 
-CONFIG_FILES = "config datasets models metrics solvers clusterings figures plotting".split()
+CONFIG_FILES = (
+    "config datasets models metrics solvers clusterings splits teachers methods figures plotting"
+).split()
 
 
 def study_config(overlay):
@@ -45,6 +49,8 @@ def study_config(overlay):
         metrics=metrics,
         solvers=solvers,
         clusterings=clusterings,
+        teachers=teachers,
+        methods=methods,
     )
 
 
@@ -65,6 +71,9 @@ wildcard_constraints:
     metric=SLUG,
     solver=SLUG,
     clustering=SLUG,
+    split=SLUG,
+    teacher=SLUG,
+    method=SLUG,
     study=SLUG,
     figure=SLUG,
     section="|".join(SECTIONS),
@@ -74,3 +83,7 @@ wildcard_constraints:
     size=r"\d+",
     dimension=r"\d+",
     noise=r"\d+",
+    pair_count=r"\d+",
+    unpaired_count=r"\d+",
+    iteration=r"\d+",
+    way="explicit|unrolled|unrolled-kernel|implicit",

@@ -30,17 +30,19 @@ MATCHING = [
     f"blindmatch.{name}" for name in ("matching", "trust", "qap", "metrics", "losses", "kernels")
 ] + ["blindmatch.solvers._pair_costs"]
 
-# What all figures and tables share.
-DRAWING = ["blindmatch.plotting", "blindmatch.trust"] + [
-    f"blindmatch.plotting.{name}" for name in ("_latex", "_notes", "_rows", "_summary", "style")
-]
-
-
 # What all studies of a section ask of each of their files, of each subset, of each clustering.
 ASKED = {section: demands(STUDIES[section].values()) for section in SECTIONS}
 EXPERIMENTS_OF_SUBSETS = [study for study in STUDIES["experiments"].values() if study.sizes]
 ASKED["subsets"] = demands(EXPERIMENTS_OF_SUBSETS, SUBSETS)
-ASKED["clusters"] = demands(STUDIES["classifications"].values(), CLUSTERS)
+# Clusters are named, or refined by an alignment: by as many draws as either asks for.
+CLUSTERED = [
+    demands(STUDIES[section].values(), CLUSTERS)
+    for section in ("classifications", "blind_alignments")
+]
+ASKED["clusters"] = {
+    file: {"draws": max(asked[file]["draws"] for asked in CLUSTERED if file in asked)}
+    for file in set().union(*CLUSTERED)
+}
 
 # How their paths are made, by section and by the wildcards of a job.
 PATTERNS = {section: {study.path for study in STUDIES[section].values()} for section in SECTIONS}
@@ -130,12 +132,16 @@ def named(section, slug):
 
 
 def entry_of(section, wildcard, *, only=None, without=()):
-    """Params function: one config entry as canonical JSON, cut to the keys that matter."""
+    """Params function: one config entry as canonical JSON, cut to the keys that matter.
+
+    What is null is left out, so that a new key that nobody uses reruns nothing.
+    """
 
     @of(wildcard)
     def entry(slug):
         chosen = named(section, slug)
-        return canonical({key: chosen[key] for key in (only or chosen) if key not in without})
+        kept = [key for key in (only or chosen) if key not in without]
+        return canonical({key: chosen[key] for key in kept if chosen[key] is not None})
 
     return entry
 
@@ -237,51 +243,6 @@ def study_entry(wildcards):
     return canonical({**config[wildcards.section][wildcards.study], "seed": config["seed"]})
 
 
-# The figures of the targets that make many of them.
-TARGETS = {
-    "all": config["build"],
-    "paper": [figure for figure, entry in config["figures"].items() if entry["paper"]],
-}
-
-
-def run_files(target):
-    """What making the figures of a target took, and with what they were made."""
-    names = ("run.html", "run_times.csv", "machine.csv")
-    return [f"results/report/{target}/{name}" for name in names]
-
-
-def figure_files(figures):
-    """Every file of some figures: the drawing twice, unless it is a table; the numbers twice."""
-    return [
-        f"results/{file}"
-        for figure in figures
-        for file in (
-            *([] if config["figures"][figure]["kind"] in TABLES else drawings_of(figure)),
-            f"tables/{figure}.csv",
-            f"tables/{figure}.tex",
-        )
-    ]
-
-
-def drawings_of(figure):
-    """The drawing of a figure in both formats."""
-    return [f"figures/{figure}.pdf", f"figures/{figure}.png"]
-
-
-def study_of(figure):
-    """The grid that a figure shows."""
-    entry = config["figures"][figure]
-    return STUDIES[KINDS[entry["kind"]]][entry["experiment"]]
-
-
-def embedding_files(figures):
-    """Every embedding under some figures."""
-    studies = [study_of(figure) for figure in figures]
-    return sorted(
-        {file for study in studies for pattern in study.embeddings for file in study.files(pattern)}
-    )
-
-
 def source_of(wildcards):
     """Params function: where a file comes from."""
     sources = named("datasets", wildcards.dataset)["sources"]
@@ -304,7 +265,9 @@ def sources_of(wildcards):
     entry = named("datasets", wildcards.dataset)
     return [
         *(f"resources/datasets/{wildcards.dataset}/{name}" for name in sorted(entry["sources"])),
-        *own_files(entry["path"], entry["labels"], *entry["embeddings"].values()),
+        *own_files(
+            entry["path"], entry["captions"], entry["labels"], *entry["embeddings"].values()
+        ),
     ]
 
 
@@ -327,38 +290,3 @@ def own_files(*paths):
         if "{" in path:
             raise WorkflowError(f"{path}: expected a name without braces, which Snakemake fills")
     return files
-
-
-def figures_of(kind):
-    """Wildcard pattern: the figures of one kind."""
-    names = sorted(name for name, entry in config["figures"].items() if entry["kind"] == kind)
-    return "|".join(names) or "none"
-
-
-def aggregate_of(wildcards):
-    """Input function: the table that a figure shows."""
-    figure = config["figures"][wildcards.figure]
-    return f"results/aggregates/{KINDS[figure['kind']]}/{figure['experiment']}.parquet"
-
-
-def figure_entry(wildcards):
-    """Params function: what a figure shows, and how."""
-    return canonical(config["figures"][wildcards.figure])
-
-
-def labels_of(form):
-    """Report function: what a file shows, its number in the paper, its format."""
-
-    def labels(wildcards):
-        paper = config["figures"][wildcards.figure]["paper"]
-        return {"shows": wildcards.figure, "paper": paper or "not in it", "format": form}
-
-    return labels
-
-
-def styles_of(wildcards):
-    """Params function: how what a figure shows is drawn."""
-    settings = study_of(wildcards.figure).model_dump().values()
-    lists = [value if isinstance(value, list) else [value] for value in settings]
-    shown = {str(name) for names in lists for name in names}
-    return canonical({name: config["plotting"].get(name) for name in sorted(shown)})

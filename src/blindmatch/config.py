@@ -14,21 +14,29 @@ from blindmatch.settings import (
     Count,
     DatasetSettings,
     EmbeddingSettings,
+    MethodSettings,
     MetricSettings,
     ModelSettings,
     Settings,
     Slug,
     SolverSettings,
+    SplitSettings,
     Style,
     SubsetSettings,
+    TeacherSettings,
+    TrainingSettings,
 )
 from blindmatch.studies import (
     SECTIONS,
     AblationSettings,
+    AlignmentSettings,
+    BlindAlignmentSettings,
     ClassificationSettings,
     ExperimentSettings,
     FigureSettings,
+    GradientSettings,
     PhaseSettings,
+    PlanSettings,
     RatioSettings,
     ShuffleSettings,
     Study,
@@ -47,17 +55,25 @@ class Config(Settings):
     )
     embedding: EmbeddingSettings = EmbeddingSettings()
     subsets: SubsetSettings = SubsetSettings()
+    training: TrainingSettings = TrainingSettings()
     datasets: dict[Slug, DatasetSettings] = Field(default_factory=dict)
     models: dict[Slug, ModelSettings] = Field(default_factory=dict)
     metrics: dict[Slug, MetricSettings] = Field(default_factory=dict)
     solvers: dict[Slug, SolverSettings] = Field(default_factory=dict)
     clusterings: dict[Slug, ClusteringSettings] = Field(default_factory=dict)
+    splits: dict[Slug, SplitSettings] = Field(default_factory=dict)
+    teachers: dict[Slug, TeacherSettings] = Field(default_factory=dict)
+    methods: dict[Slug, MethodSettings] = Field(default_factory=dict)
     experiments: dict[Slug, ExperimentSettings] = Field(default_factory=dict)
     shuffles: dict[Slug, ShuffleSettings] = Field(default_factory=dict)
     ratios: dict[Slug, RatioSettings] = Field(default_factory=dict)
     classifications: dict[Slug, ClassificationSettings] = Field(default_factory=dict)
     ablations: dict[Slug, AblationSettings] = Field(default_factory=dict)
     phases: dict[Slug, PhaseSettings] = Field(default_factory=dict)
+    alignments: dict[Slug, AlignmentSettings] = Field(default_factory=dict)
+    plans: dict[Slug, PlanSettings] = Field(default_factory=dict)
+    gradients: dict[Slug, GradientSettings] = Field(default_factory=dict)
+    blind_alignments: dict[Slug, BlindAlignmentSettings] = Field(default_factory=dict)
     figures: dict[Slug, FigureSettings] = Field(default_factory=dict)
     plotting: dict[Slug, Style] = Field(default_factory=dict)
 
@@ -74,6 +90,9 @@ _NAMED_IN = {
     "solver": "solvers",
     "solvers": "solvers",
     "clusterings": "clusterings",
+    "splits": "splits",
+    "teachers": "teachers",
+    "methods": "methods",
 }
 #: Mistakes that are listed at once.
 _MOST_MISTAKES = 20
@@ -88,6 +107,8 @@ def load_config(
     metrics: Registry,
     solvers: Registry,
     clusterings: Registry,
+    teachers: Registry,
+    methods: Registry,
 ) -> dict:
     """Check a configuration and fill in its defaults.
 
@@ -95,7 +116,7 @@ def load_config(
     ----------
     raw : mapping
         The merged YAML files.
-    loaders, families, metrics, solvers, clusterings : Registry
+    loaders, families, metrics, solvers, clusterings, teachers, methods : Registry
         What the names in it may refer to.
 
     Returns
@@ -122,11 +143,15 @@ def load_config(
         ("metrics", metrics, "metric"),
         ("solvers", solvers, "solver"),
         ("clusterings", clusterings, "clustering"),
+        ("teachers", teachers, "teacher"),
+        ("methods", methods, "method"),
     ):
         for slug, entry in getattr(config, section).items():
-            build = (registry, getattr(entry, kind), entry.options)
-            _check(f"{section}.{slug}", lambda: build[0].build(*build[1:]))  # noqa: B023
-    problems = [*_dangling(config)] or [*_contradictions(config, metrics, solvers)]
+            candidates = entry.candidates() if section == "methods" else [entry.options]
+            for options in candidates:
+                build = (registry, getattr(entry, kind), options)
+                _check(f"{section}.{slug}", lambda: build[0].build(*build[1:]))  # noqa: B023
+    problems = [*_dangling(config)] or [*_contradictions(config, metrics, solvers, methods)]
     if problems:
         raise BlindmatchError("; ".join(problems))
     return config.model_dump(mode="json")
@@ -151,6 +176,13 @@ def _dangling(config: Config) -> Iterator[str]:
     for slug, solver in config.solvers.items():
         if solver.metric is not None:
             yield from _missing(f"solvers.{slug}.metric", "metric", solver.metric, config.metrics)
+    for slug, method in config.methods.items():
+        if method.teacher is not None:
+            where = f"methods.{slug}.teacher"
+            yield from _missing(where, "teacher", method.teacher, config.teachers)
+    for slug, split in config.splits.items():
+        for name in dict.fromkeys([*split.vision_datasets, *split.language_datasets]):
+            yield from _missing(f"splits.{slug}", "dataset", name, config.datasets)
     for section in SECTIONS:
         for slug, study in studies_of(config, section).items():
             yield from _dangling_in(f"{section}.{slug}", study, config)
@@ -178,8 +210,14 @@ def _missing(where: str, kind: str, name: str, known) -> Iterator[str]:
         yield f"{where}: unknown {kind} {name!r}{nearest(name, known)}"
 
 
-def _contradictions(config: Config, metrics: Registry, solvers: Registry) -> Iterator[str]:
+def _contradictions(
+    config: Config, metrics: Registry, solvers: Registry, methods: Registry
+) -> Iterator[str]:
     """Settings that are legal each, but not together."""
+    for slug, entry in config.methods.items():
+        if methods[entry.method].needs_teacher != (entry.teacher is not None):
+            expected = "none" if entry.teacher else "the name of one"
+            yield f"methods.{slug}.teacher: found {entry.teacher!r}, expected {expected}"
     for section in SECTIONS:
         for slug, study in studies_of(config, section).items():
             where = f"{section}.{slug}"
@@ -196,7 +234,7 @@ def _contradictions(config: Config, metrics: Registry, solvers: Registry) -> Ite
 
 
 def _too_many(where: str, study: Study, config: Config) -> Iterator[str]:
-    if not isinstance(study, ExperimentSettings | ClassificationSettings):
+    if not isinstance(study, ExperimentSettings | ClassificationSettings | BlindAlignmentSettings):
         return
     if study.draws > config.draws:
         yield f"{where}.draws: {study.draws} asked for, config key draws keeps {config.draws}"
@@ -208,8 +246,7 @@ def _too_many(where: str, study: Study, config: Config) -> Iterator[str]:
 
 
 def _without_embeddings(where: str, study: Study, config: Config) -> Iterator[str]:
-    models = [name for setting in _MODELS for name in _listed(study, setting)]
-    for name in _listed(study, "datasets"):
+    for name, models in _embedded(study, config):
         dataset = config.datasets[name]
         for model in models:
             family = config.models[model].family
@@ -217,6 +254,18 @@ def _without_embeddings(where: str, study: Study, config: Config) -> Iterator[st
                 yield f"{where}: dataset {name!r} has no embeddings of {model!r}"
             if dataset.loader == "embeddings" and family != "precomputed":
                 yield f"{where}: dataset {name!r} holds embeddings only, {model!r} needs images"
+
+
+def _embedded(study: Study, config: Config) -> Iterator[tuple[str, list[str]]]:
+    """Each dataset that a study needs, with the models that embed it."""
+    for name in _listed(study, "datasets"):
+        yield name, _listed(study, *_MODELS)
+    for slug in _listed(study, "splits"):
+        split = config.splits[slug]
+        for name in split.vision_datasets:
+            yield name, _listed(study, "vision")
+        for name in split.language_datasets:
+            yield name, _listed(study, "language")
 
 
 def _asymmetric(
@@ -240,12 +289,16 @@ def _unfit(
     """A figure that its study cannot fill."""
     for key in ("metric", "score"):
         name = getattr(figure, key)
-        if name is not None and name not in _listed(study, "metrics", "metric"):
+        if name is None or (key == "score" and figure.kind == "recall"):
+            continue
+        if name not in _listed(study, "metrics", "metric"):
             yield f"{where}.{key}: {name!r} is not a metric of {figure.experiment!r}"
     if figure.kind in ("scaling", "solver-scaling") and study.sizes is None:
         yield f"{where}: kind {figure.kind!r} expects {figure.experiment!r} to have sizes"
     if figure.kind == "model-size" and figure.score is None:
         yield f"{where}.score: kind 'model-size' expects a metric, found none"
+    if (figure.kind == "recall") != (figure.against is not None):
+        yield f"{where}.against: expected for kind 'recall' and for no other, kind is {figure.kind!r}"
     if figure.kind == "trust" and not study.nulls:
         yield f"{where}: kind 'trust' expects {figure.experiment!r} to have nulls"
     for name in figure.bounds:

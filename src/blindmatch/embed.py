@@ -124,7 +124,7 @@ def choose_device(device: str, report: Report = say) -> str:
 
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
-        raise BlindmatchError("embedding.device: 'cuda' is demanded, no usable GPU was found")
+        raise BlindmatchError("device: 'cuda' is demanded, no usable GPU was found")
     if device == "cpu" or not available:
         report("runs on the CPU" + ("" if available or device == "cpu" else ": no GPU was found"))
         return "cpu"
@@ -287,7 +287,10 @@ def embed_texts(
     threads: int = 1,
     report: Report = say,
 ) -> None:
-    """Embed prompts, always in float32, and publish the cache; parameters as `embed_images`."""
+    """Embed prompts and publish the cache; parameters as `embed_images`.
+
+    In float32, or in what the encoder records as `weights_precision`; stored as float32.
+    """
     import torch
 
     device = choose_device(device, report)

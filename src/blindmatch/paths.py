@@ -7,6 +7,8 @@ from blindmatch.errors import BlindmatchError
 from blindmatch.provenance import text_digest
 from blindmatch.storage import Cache
 
+#: Embeddings of one model; a pattern like `blindmatch.studies.Study.path`.
+EMBEDDINGS = "results/embeddings/{dataset}/{modality}/{model}.h5"
 #: Kernels of one model in all draws; a pattern like `blindmatch.studies.Study.path`.
 KERNELS = "results/kernels/{dataset}/{kernel}/{modality}/{model}.h5"
 

@@ -165,6 +165,81 @@ class PhaseSettings(Study):
     draws: Count = Field(1, description="Problems of each size and noise.")
 
 
+class AlignmentSettings(Study):
+    """Alignment from a few pairs and unpaired rows (SOTAlign); draws are splits and trainings."""
+
+    path: ClassVar = (
+        "results/alignments/{splits}/{methods}/{vision}/{language}/p{pair_counts}"
+        "/u{unpaired_counts}.parquet"
+    )
+    agreed: ClassVar = ("tuning_draws",)
+
+    splits: Names
+    methods: Names
+    vision: Names
+    language: Names
+    pair_counts: list[Size] = Field(min_length=1, description="Numbers of training pairs.")
+    unpaired_counts: list[Annotated[int, Field(ge=0)]] = Field(
+        min_length=1, description="Numbers of unpaired rows of each modality."
+    )
+    draws: Count = Field(1, description="Random splits, each with a training of its own.")
+    tuning_draws: Count = Field(
+        1, description="Of the draws, whose validation pairs choose a method's options for all."
+    )
+
+
+class PlanSettings(Study):
+    """How sharp the transport plan of a teacher is."""
+
+    path: ClassVar = (
+        "results/plans/{splits}/{teachers}/{vision}/{language}/p{pair_counts}"
+        "/u{unpaired_counts}.parquet"
+    )
+
+    splits: Names
+    teachers: Names
+    vision: Names
+    language: Names
+    pair_counts: list[Size] = Field(min_length=1, description="Numbers of training pairs.")
+    unpaired_counts: list[Size] = Field(
+        min_length=1, description="Numbers of unpaired rows of each modality."
+    )
+    epsilons: list[Positive] = Field(min_length=1, description="Entropic regularisations.")
+    draws: Count = Field(1, description="Random splits.")
+
+
+class GradientSettings(Study):
+    """Memory and time of several ways to the gradient of KLOT (SOTAlign, Fig. 3)."""
+
+    path: ClassVar = "results/gradients/{ways}/d{dimension}/n{sizes}/t{iterations}.parquet"
+
+    ways: list[Literal["explicit", "unrolled", "unrolled-kernel", "implicit"]] = Field(min_length=1)
+    dimension: Count = Field(256, description="Of the random rows whose cosines are compared.")
+    sizes: list[Size] = Field(min_length=1, description="Numbers of rows of each modality.")
+    iterations: list[Count] = Field(min_length=1, description="Of Sinkhorn's algorithm.")
+    draws: Count = Field(1, description="Repetitions.")
+
+
+class BlindAlignmentSettings(Study):
+    """Alignment without any pair: clusters matched to class names stand in for pairs."""
+
+    path: ClassVar = (
+        "results/blind-alignments/{datasets}/{metrics}/{clusterings}/{solvers}/{methods}/{vision}"
+        "/{language}.parquet"
+    )
+    embeddings: ClassVar = (_VISION, _LANGUAGE)
+
+    datasets: Names
+    metrics: Names
+    clusterings: Names
+    solvers: Names
+    methods: Names
+    vision: Names
+    language: Names
+    draws: Count = Field(1, description="How many random halves of the images are clustered.")
+    rounds: Count = Field(3, description="The most refinements of a draw.")
+
+
 #: Section of the configuration -> the class of its entries.
 SECTIONS: dict[str, type[Study]] = {
     "experiments": ExperimentSettings,
@@ -173,6 +248,10 @@ SECTIONS: dict[str, type[Study]] = {
     "classifications": ClassificationSettings,
     "ablations": AblationSettings,
     "phases": PhaseSettings,
+    "alignments": AlignmentSettings,
+    "plans": PlanSettings,
+    "gradients": GradientSettings,
+    "blind_alignments": BlindAlignmentSettings,
 }
 
 #: Kind of figure -> the section whose studies it shows.
@@ -190,10 +269,18 @@ KINDS = {
     "classification": "classifications",
     "ablation": "ablations",
     "phase": "phases",
+    "recall": "alignments",
+    "methods": "alignments",
+    "divergences": "alignments",
+    "perplexity": "plans",
+    "gradient": "gradients",
+    "blind-alignment": "blind_alignments",
 }
 
 #: Kinds that are a table and no drawing.
-TABLES = frozenset({"metrics", "solvers", "classification", "ablation"})
+TABLES = frozenset(
+    {"metrics", "solvers", "classification", "ablation", "methods", "divergences"}
+)
 
 
 class FigureSettings(Settings):
@@ -203,12 +290,20 @@ class FigureSettings(Settings):
     experiment: Slug = Field(description="The study: an entry of the section that its kind shows.")
     title: str
     paper: str | None = Field(None, description="Its number in the paper, for the report.")
+    article: Literal["blind-match", "sotalign"] = Field(
+        "blind-match", description="Which paper that is."
+    )
     metric: Slug | None = Field(
         None,
         description="The metric that is shown; null: the first of the study, for `shuffling` all.",
     )
     score: Slug | None = Field(
-        None, description="Kind `model-size`: metric of the similarity below the accuracy."
+        None,
+        description="Kind `model-size`: metric of the similarity below the accuracy. Kind "
+        "`recall`: the measure that is drawn, `mean_r5` if null.",
+    )
+    against: Literal["pairs", "unpaired"] | None = Field(
+        None, description="Kind `recall`: whose number grows to the right."
     )
     zoom: Positive | None = Field(
         None, description="Kind `shuffling`: upper end of a second, magnified axis."

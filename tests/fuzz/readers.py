@@ -261,6 +261,8 @@ def _settings(folder: Path) -> list[bytes]:
 
 
 def _read_settings(path: Path) -> None:
+    from blindmatch.alignment.methods import methods
+    from blindmatch.alignment.teachers import teachers
     from blindmatch.clusterings import clusterings
     from blindmatch.datasets import loaders
     from blindmatch.metrics import metrics
@@ -274,6 +276,8 @@ def _read_settings(path: Path) -> None:
         metrics=metrics,
         solvers=solvers,
         clusterings=clusterings,
+        teachers=teachers,
+        methods=methods,
     )
     json.dumps(found, allow_nan=False).encode()
 

@@ -6,6 +6,8 @@ import jsonschema
 import pytest
 import yaml
 
+from blindmatch.alignment.methods import methods
+from blindmatch.alignment.teachers import teachers
 from blindmatch.clusterings import clusterings
 from blindmatch.config import json_schema, load_config, read_yaml
 from blindmatch.datasets import loaders
@@ -26,6 +28,8 @@ def load(raw):
         metrics=metrics,
         solvers=solvers,
         clusterings=clusterings,
+        teachers=teachers,
+        methods=methods,
     )
 
 

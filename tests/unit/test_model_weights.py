@@ -1,8 +1,10 @@
 """Weights of models: pinned, recorded, and what is said when they cannot be had."""
 
 import http.server
+import io
 import threading
 import types
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -222,16 +224,17 @@ def test_without_pretraining_the_weights_of_a_sentence_model_are_drawn_anew(sent
     assert drawn.identity["weights"] == "random"
 
 
-def test_a_sentence_model_is_loaded_from_the_cache_at_its_revision(hub, sentence_folder):
+@pytest.mark.parametrize("family", ["sentence-transformers", "transformers"])
+def test_a_language_model_is_loaded_from_the_cache_at_its_revision(family, hub, sentence_folder):
     folder = hub.snapshot("somebody/sentences")
     for path in sentence_folder.rglob("*"):
         if path.is_file():
             target = folder / path.relative_to(sentence_folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(path.read_bytes())
-    encoder = language("sentence-transformers", checkpoint="somebody/sentences", revision=COMMIT)
+    encoder = language(family, checkpoint="somebody/sentences", revision=COMMIT)
     assert encoder.identity["revision"] == COMMIT
-    expected = language("sentence-transformers", checkpoint=str(sentence_folder))
+    expected = language(family, checkpoint=str(sentence_folder))
     assert np.array_equal(encoder.encode(["a cat"], "cpu"), expected.encode(["a cat"], "cpu"))
 
 
@@ -289,6 +292,62 @@ def test_a_package_that_is_not_installed_is_named_with_its_pip_command():
         _weights.find_in_package("numpy", "nothing-like-this")
 
 
+@pytest.fixture
+def packages(sentence_folder, tmp_path, monkeypatch):
+    """Installs a zip file in three packages; their names."""
+
+    def install(archive: bytes) -> list[str]:
+        third = len(archive) // 3
+        parts = archive[:third], archive[third : 2 * third], archive[2 * third :]
+        for number, part in enumerate(parts, start=1):
+            information = tmp_path / "site" / f"sentences_part_{number}-1.0.dist-info"
+            information.mkdir(parents=True)
+            (information / "METADATA").write_text(f"Name: sentences-part-{number}\nVersion: 1.0\n")
+            (information / "RECORD").write_text(f"part_{number}/model.zip.00{number},,\n")
+            (tmp_path / "site" / f"part_{number}").mkdir()
+            (tmp_path / "site" / f"part_{number}" / f"model.zip.00{number}").write_bytes(part)
+        monkeypatch.syspath_prepend(str(tmp_path / "site"))
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+        return [f"sentences-part-{number}" for number in (1, 2, 3)]
+
+    return install
+
+
+def test_a_model_in_parts_is_joined_from_its_packages_once_and_checked(packages, sentence_folder):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as stream:
+        for file in sorted(sentence_folder.rglob("*")):
+            stream.write(file, Path("sentences") / file.relative_to(sentence_folder))
+    weights = digest(sentence_folder / "model.safetensors")
+    options = {"checkpoint": "sentences", "packages": packages(archive.getvalue())}
+    expected = language("sentence-transformers", checkpoint=str(sentence_folder))
+    for _ in range(2):
+        encoder = language("sentence-transformers", **options, sha256=weights)
+        assert np.array_equal(encoder.encode(["a cat"], "cpu"), expected.encode(["a cat"], "cpu"))
+    assert encoder.identity["sha256"] == weights
+    assert encoder.identity["package"] == "sentences-part-1, sentences-part-2, sentences-part-3"
+    (unpacked,) = Path(torch.hub.get_dir(), "packages").iterdir()
+    assert [path.name for path in unpacked.iterdir()] == ["sentences"]
+    with pytest.raises(BlindmatchError, match="expected 12345678"):
+        language("sentence-transformers", **options, sha256="12345678")
+    options["packages"].append("sentences-part-4")
+    with pytest.raises(BlindmatchError, match="run: pip install sentences-part-4"):
+        language("sentence-transformers", **options)
+
+
+def test_parts_that_make_no_safe_archive_are_refused_and_leave_nothing(packages, tmp_path):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as stream:
+        stream.writestr("../outside", "x")
+    options = {"checkpoint": "sentences", "packages": packages(archive.getvalue())}
+    with pytest.raises(BlindmatchError, match=r"member '../outside' points outside"):
+        language("sentence-transformers", **options)
+    (tmp_path / "site" / "part_3" / "model.zip.003").write_bytes(b"cut off")
+    with pytest.raises(BlindmatchError, match=r"not a readable .*zip"):
+        language("sentence-transformers", **options)
+    assert list(Path(torch.hub.get_dir(), "packages").iterdir()) == []
+
+
 # --- the network ----------------------------------------------------------------------------
 
 
@@ -320,6 +379,7 @@ def test_without_a_network_one_sentence_says_what_is_missing_and_what_to_do(hub,
         ("timm", vision, "test_vit.r160_in1k", "timm/test_vit.r160_in1k"),
         ("open-clip", vision, "RN50/openai", "timm/resnet50_clip.openai"),
         ("sentence-transformers", language, "somebody/sentences", "somebody/sentences"),
+        ("transformers", language, "somebody/sentences", "somebody/sentences"),
     ):
         with pytest.raises(BlindmatchError) as error:
             run(family, checkpoint=checkpoint, pretrained=True)

@@ -46,14 +46,35 @@ def test_logits_are_the_classifier_applied_to_the_pre_logits():
     ("checkpoint", "layer", "message"),
     [
         ("test_resnet.r160_in1k", "cls", "no class token"),
+        ("test_vit2.r160_in1k", "cls-mean", "no class token, so no layer 'cls-mean'"),
         ("vit_small_patch16_224.dino", "logits", "no classifier"),
-        ("test_vit.r160_in1k", "last", "found 'last', expected one of pre_logits, logits, cls"),
+        ("test_vit.r160_in1k", "last", "found 'last', expected one of pre_logits, logits, cls,"),
         ("test_vit.r160", None, "has no checkpoint 'test_vit.r160' .did you mean 'test_vit"),
     ],
 )
 def test_a_layer_or_checkpoint_that_does_not_exist_is_refused(checkpoint, layer, message):
     with pytest.raises(BlindmatchError, match=message):
         vision("timm", checkpoint=checkpoint, layer=layer)
+
+
+def test_the_class_token_is_joined_with_the_mean_of_the_patches_and_not_of_the_registers():
+    encoder = vision(
+        "timm", checkpoint="vit_small_patch16_dinov3.lvd1689m", layer="cls-mean", resolution=64
+    )
+    images = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        found = encoder.read(encoder.model, images, None)
+        tokens = encoder.model.forward_features(images)
+        # timm's own way to the map of the patches, after the last normalisation.
+        patches, prefix = encoder.model.forward_intermediates(
+            images, indices=1, norm=True, return_prefix_tokens=True, intermediates_only=True
+        )[0]
+    assert tokens.shape == (2, 1 + 4 + 4 * 4, 384)
+    assert prefix.shape == (2, 1 + 4, 384)
+    expected = torch.cat([prefix[:, 0], patches.mean(dim=(2, 3))], dim=1)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert found.shape == (2, encoder.dimension) == (2, 768)
+    assert not torch.allclose(found[:, 384:], tokens[:, 1:].mean(dim=1), rtol=1e-2, atol=1e-2)
 
 
 def test_a_transformer_runs_at_another_resolution_than_it_was_trained_at():

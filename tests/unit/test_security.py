@@ -37,6 +37,10 @@ EXCEPTIONS = {
     ("src/blindmatch/datasets/download.py", "build_opener"): "checks scheme, redirects, checksum",
     ("src/blindmatch/models/_weights.py", "download_url_to_file"): "checks the sha256",
     (
+        "src/blindmatch/alignment/_gradients.py",
+        "multiprocessing.connection",
+    ): "the child's end of the same pair",
+    (
         "src/blindmatch/solvers/_child.py",
         "multiprocessing.connection",
     ): "to its own child process, by a pair of sockets that no other process has",

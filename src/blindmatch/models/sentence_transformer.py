@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from blindmatch.errors import BlindmatchError
 from blindmatch.models import LanguageEncoder, count_parameters, families
 from blindmatch.models._options import check_options, one_of
 from blindmatch.models._weights import (
@@ -11,8 +12,10 @@ from blindmatch.models._weights import (
     fetch_hub,
     find_in_package,
     hub_answers,
+    unpack_packages,
     verify,
 )
+from blindmatch.reading import reading
 from blindmatch.settings import ModelSettings
 
 
@@ -22,7 +25,8 @@ class SentenceTransformers:
 
     `checkpoint` is a Hugging Face repository, pinned by `revision`, or a folder in which
     sentence-transformers saved a model; with `package` the model comes from an installed
-    distribution and `sha256` is that of its ``model.safetensors``.
+    distribution, with `packages` from several that hold the parts of a zip file, and `sha256` is
+    that of its ``model.safetensors``.
     """
 
     @staticmethod
@@ -38,7 +42,8 @@ class SentenceTransformers:
             A package that is not installed, or weights that cannot be had or are not the pinned
             ones.
         """
-        pins = ("package", "sha256") if settings.package else ("revision",)
+        packaged = "packages" if settings.packages else "package"
+        pins = (packaged, "sha256") if settings.packages or settings.package else ("revision",)
         check_options(settings, required=("checkpoint",), optional=("layer", *pins))
         layer = one_of("layer", settings.layer, ("embedding",))
         model, weights = _load(settings)
@@ -69,15 +74,14 @@ def _load(settings: ModelSettings) -> tuple:
     """The model on the CPU, and what to record about its weights."""
     from sentence_transformers import SentenceTransformer
 
-    if settings.package:
-        folder = find_in_package(settings.package, "*/modules.json").parent
-        digest = verify(folder / "model.safetensors", settings.sha256)
-        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        return model, {"package": settings.package, "sha256": digest}
+    if settings.packages or settings.package:
+        names, folder = _packaged(settings)
+        weights = {"package": names}
+        weights["sha256"] = verify(folder / "model.safetensors", settings.sha256)
+        return _open(folder), weights
     if Path(settings.checkpoint).is_dir():
         folder = Path(settings.checkpoint)
-        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        return model, {"sha256": verify(folder / "model.safetensors", None)}
+        return _open(folder), {"sha256": verify(folder / "model.safetensors", None)}
     _, commit = fetch_hub(settings.checkpoint, ("modules.json",), settings.revision)
     # Asked file by file, a hub that does not answer would cost minutes of repeated requests.
     online = hub_answers(settings.checkpoint, "modules.json", commit)
@@ -86,6 +90,24 @@ def _load(settings: ModelSettings) -> tuple:
             settings.checkpoint, revision=commit, device="cpu", local_files_only=not online
         )
     return model, {"revision": commit}
+
+
+def _open(folder: Path):
+    from sentence_transformers import SentenceTransformer
+
+    with reading(folder, "model of sentence-transformers"):
+        return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+
+
+def _packaged(settings: ModelSettings) -> tuple[str, Path]:
+    """Names of the distributions, and the folder of the model that they bring."""
+    if not settings.packages:
+        return settings.package, find_in_package(settings.package, "*/modules.json").parent
+    folder = unpack_packages(settings.packages, "*.zip.[0-9]*")
+    found = list(folder.rglob("modules.json"))
+    if len(found) != 1:
+        raise BlindmatchError(f"{folder}: expected one file modules.json, found {len(found)}")
+    return ", ".join(settings.packages), found[0].parent
 
 
 def _randomise(model) -> None:

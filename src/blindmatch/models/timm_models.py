@@ -1,4 +1,4 @@
-"""Vision models of timm: ViT, DeiT, DINO, DINOv2, ConvNeXt, EfficientNet-Lite and many more."""
+"""Vision models of timm: ViT, DeiT, DINO to DINOv3, ConvNeXt, EfficientNet-Lite and many more."""
 
 from pathlib import Path
 
@@ -20,7 +20,8 @@ class Timm:
         """The encoder of an entry.
 
         Layers: `pre_logits` (default) is the input of the classifier, `logits` its output,
-        `cls` the class token after the last normalisation. Images go through timm's own
+        `cls` the class token after the last normalisation, `cls-mean` that token joined with the
+        mean of the patch tokens (registers are neither). Images go through timm's own
         deterministic preprocessing for the checkpoint at the configured resolution: shorter side
         resized, centre kept. With `squash` the whole image is resized to the square instead.
         Position embeddings are resampled where the resolution is not that of the checkpoint.
@@ -170,9 +171,11 @@ def _dimension(checkpoint: str, model, layer: str) -> int:
         if model.num_classes == 0:
             raise BlindmatchError(f"{checkpoint}: has no classifier, so no layer 'logits'")
         return model.num_classes
-    if layer == "cls" and getattr(model, "cls_token", None) is None:
-        raise BlindmatchError(f"{checkpoint}: has no class token, so no layer 'cls'")
-    return model.num_features if layer == "cls" else model.head_hidden_size
+    if layer == "pre_logits":
+        return model.head_hidden_size
+    if getattr(model, "cls_token", None) is None:
+        raise BlindmatchError(f"{checkpoint}: has no class token, so no layer {layer!r}")
+    return model.num_features * (2 if layer == "cls-mean" else 1)
 
 
 def _pre_logits(model, images, rows):
@@ -187,4 +190,17 @@ def _class_token(model, images, rows):
     return model.forward_features(images)[:, 0]
 
 
-_READERS = {"pre_logits": _pre_logits, "logits": _logits, "cls": _class_token}
+def _class_token_and_mean(model, images, rows):
+    import torch
+
+    tokens = model.forward_features(images)
+    patches = tokens[:, model.num_prefix_tokens :]
+    return torch.cat([tokens[:, 0], patches.mean(dim=1)], dim=1)
+
+
+_READERS = {
+    "pre_logits": _pre_logits,
+    "logits": _logits,
+    "cls": _class_token,
+    "cls-mean": _class_token_and_mean,
+}

@@ -3,8 +3,9 @@
 Each kind of figure is a module of its name (`solver-scaling`: `solver_scaling`) with up to two
 functions. ``draw(frame, *, title, styles, figure)`` returns a matplotlib figure; a kind without it
 is a table only. ``tabulate(frame)`` returns the numbers as a data frame, whose ``attrs["note"]``
-may hold a part of the caption, and ``attrs["decimals"]`` the precision in print. `frame` holds the
-rows of an aggregate, ``frame.attrs`` its metadata: the settings of the study and the seed.
+may hold a part of the caption, ``attrs["decimals"]`` the precision in print, and
+``attrs["unprinted"]`` the columns that only the CSV table has room for. `frame` holds the rows of
+an aggregate, ``frame.attrs`` its metadata: the settings of the study and the seed.
 
 What made a figure stands in it: in the description of a PNG, the subject of a PDF, the first line
 of a LaTeX table, as JSON.

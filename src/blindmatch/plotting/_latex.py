@@ -13,7 +13,7 @@ _ROWS_OF_A_PAGE = 45
 _COLUMNS_OF_A_PAGE = 7
 
 #: Numbers that may hold for all rows; numbers of other columns are results and stay in the table.
-_CONDITIONS = ("n", "time_limit", "size", "dimension")
+_CONDITIONS = ("n", "time_limit", "size", "dimension", "pair_count", "unpaired_count")
 
 #: What the note says anyway.
 _SAID = ("selection", "time_limit")
@@ -48,14 +48,15 @@ def latex(
 ) -> str:
     r"""A complete `table` environment, `longtable` where it fills more than a page.
 
-    Columns x_mean and x_sd become one, mean ± sd; slugs become labels; what is the same in all rows
-    moves into the caption; columns without any number are left out.
+    Columns x_mean and x_sd become one, mean ± sd; columns x_low and x_high become an interval,
+    behind an x_mean that has no x_sd; slugs become labels; what is the same in all rows moves into
+    the caption; columns without any number are left out.
 
     Parameters
     ----------
     table : pd.DataFrame
         What `tabulate` of a kind returns. Its ``attrs["decimals"]`` may say how many decimals of a
-        column matter, instead of three.
+        column matter, instead of three, its ``attrs["unprinted"]`` which columns have no room.
     title, note : str
         The caption.
     styles : mapping
@@ -67,13 +68,13 @@ def latex(
     # Why a solver was skipped is said once, in the note.
     shown = (
         _merged(table, decimals)
-        .drop(columns="skipped", errors="ignore")
+        .drop(columns=["skipped", *table.attrs.get("unprinted", [])], errors="ignore")
         .map(lambda cell: _labelled(cell, styles))
     )
     if "selection" in shown:
         shown["selection"] = shown["selection"].replace(SELECTIONS)
     shown = shown.dropna(axis="columns", how="all")
-    merged = _pairs(table)
+    merged = [name for name in shown if name not in table or name in _pairs(table)]
     shared = _shared(shown.drop(columns=merged, errors="ignore"))
     shown = shown.drop(columns=list(shared))
     cells = pd.DataFrame({name: _cells(shown[name]) for name in shown})
@@ -112,6 +113,12 @@ def _pairs(table: pd.DataFrame) -> list[str]:
     return [name for name in names if f"{name}_mean" in table]
 
 
+def _intervals(table: pd.DataFrame) -> list[str]:
+    """Names x of which there are x_low and x_high."""
+    names = [name.removesuffix("_high") for name in table if name.endswith("_high")]
+    return [name for name in names if f"{name}_low" in table]
+
+
 def _merged(table: pd.DataFrame, decimals: Mapping[str, int]) -> pd.DataFrame:
     """Columns x_mean and x_sd as one of texts "mean ± sd"."""
     table = table.copy()
@@ -124,6 +131,31 @@ def _merged(table: pd.DataFrame, decimals: Mapping[str, int]) -> pd.DataFrame:
             for centre, width in zip(table[mean], table[sd], strict=True)
         ]
         table = table.drop(columns=sd).rename(columns={mean: name})
+    for name in _intervals(table):
+        low, high, places = f"{name}_low", f"{name}_high", decimals.get(name, 3)
+        spans = [
+            np.nan
+            if pd.isna(start)
+            else f"{_cell(start, name, places)} to {_cell(end, name, places)}"
+            for start, end in zip(table[low], table[high], strict=True)
+        ]
+        table = table.assign(**{low: spans}).drop(columns=high)
+        table = table.rename(columns={low: f"{name}_interval"})
+        if f"{name}_mean" in table:
+            table = _joined(table, name, places)
+    return table
+
+
+def _joined(table: pd.DataFrame, name: str, decimals: int) -> pd.DataFrame:
+    """Columns x_mean and x_interval as one."""
+    mean, interval = f"{name}_mean", f"{name}_interval"
+    table[mean] = [
+        np.nan
+        if pd.isna(centre)
+        else _cell(centre, name, decimals) + ("" if pd.isna(span) else f" ({span})")
+        for centre, span in zip(table[mean], table[interval], strict=True)
+    ]
+    table = table.drop(columns=interval).rename(columns={mean: name})
     return table
 
 

@@ -14,6 +14,9 @@ PROBLEM = ["dataset", "vision", "language", "metric", "selection", "size", "rank
 #: How it is said in print that subsets of classes were selected.
 SELECTIONS = {"oracle": "oracle-selected", "blind": "blind-selected", "none": "all classes"}
 
+#: What the numbers of these columns count.
+_COUNTED = {"pair_count": "pairs", "unpaired_count": "unpaired rows a side"}
+
 _SKIPPED = "skipped: "
 #: Status of a solver that time ended before it had found anything: a random matching stands in.
 _NOTHING = "stopped without a matching"
@@ -125,4 +128,8 @@ def called(column: str, value: object, styles: Mapping[str, Mapping | None]) -> 
         return f"N = {value}"
     if column in ("selection", "way"):
         return SELECTIONS[value]
+    if column in _COUNTED:
+        return f"{value:,} {_COUNTED[column]}"
+    if (column, value) == ("evaluation", "test"):
+        return "held-out rows"
     return label_of(value, styles)
