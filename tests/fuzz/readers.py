@@ -249,6 +249,26 @@ def _least_cost() -> float:
     return solve(PROBLEM, "brute-force").cost
 
 
+# --- checkpoints of trainings -----------------------------------------------------------------
+
+
+def _checkpoint(folder: Path) -> list[bytes]:
+    import torch
+
+    from blindmatch.alignment._checkpoint import save_checkpoint
+
+    state = {"student": {"weight": torch.ones(3, 2)}, "done": 5, "history": [{"loss": 0.5}]}
+    save_checkpoint(folder / "a.pt", "one", state)
+    return [(folder / "a.pt").read_bytes()]
+
+
+def _read_checkpoint(path: Path) -> None:
+    from blindmatch.alignment._checkpoint import load_checkpoint
+
+    found = load_checkpoint(path, "one", "cpu", None)
+    expect(found is None or found["done"] == 5, found)
+
+
 # --- settings ---------------------------------------------------------------------------------
 
 
@@ -317,6 +337,7 @@ READERS: dict[str, Reader] = {
     "certificate-sealed": Reader(
         "a.npz", _certificate_arrays, _read_certificate, _seal_certificate
     ),
+    "checkpoint": Reader("a.pt", _checkpoint, _read_checkpoint),
     "settings": Reader("a.yaml", _settings, _read_settings, lines=21),
     "image": Reader("a.png", images, read_image),
     "image-zip": Reader("a.zip", image_zip, read_image_zip),
