@@ -1,6 +1,7 @@
 """The study of alignment: options chosen on validation pairs, trainings on draws, evaluation."""
 
 import dataclasses
+import functools
 import json
 import math
 import shutil
@@ -13,7 +14,7 @@ from blindmatch.alignment.corpora import Corpus
 from blindmatch.alignment.methods import Method
 from blindmatch.alignment.retrieval import recall, zero_shot
 from blindmatch.alignment.splits import Split, Taken, random_rows, split_rows, take
-from blindmatch.alignment.teachers import Teacher
+from blindmatch.alignment.teachers import LinearTeacher, Teacher, fit_teacher
 from blindmatch.alignment.training import Aligned, fit
 from blindmatch.errors import BlindmatchError
 from blindmatch.progress import Progress, Report
@@ -161,7 +162,8 @@ def align_draws(
     dict
         For each draw and each evaluation: `draw`; `evaluation`, the held-out rows ("test") or a
         dataset; `task`; what `recall` or `zero_shot` tell; `chosen`, the options that were tuned,
-        as JSON; `validation_score`; diagnostics of the training; `seconds` of it.
+        as JSON; `validation_score`; diagnostics of the training; `seconds` of it, the teacher's
+        fit left out.
 
     Raises
     ------
@@ -174,24 +176,32 @@ def align_draws(
     trained = tuning_draws * len(candidates) + draws - tuning_draws
     progress = Progress("trained", "students", trained, report=report)
 
+    @functools.lru_cache(maxsize=1)
+    def prepared(draw: int) -> tuple[Draw, tuple[np.ndarray, np.ndarray], LinearTeacher | None]:
+        """What all candidates of a draw share: its rows, its pairs, its teacher."""
+        rows = draw_rows(
+            corpora,
+            split,
+            pair_count=pair_count,
+            unpaired_count=unpaired_count,
+            seed=seed,
+            draw=draw,
+        )
+        home = corpora[split.dataset]
+        pairs = home.images[rows.taken.pairs[:, 0]], home.texts[rows.taken.pairs[:, 1]]
+        if teacher is None:
+            return rows, pairs, None
+        return rows, pairs, fit_teacher(teacher, *pairs, seed=seeds[draw], device=device)
+
     def run(draw: int, number: int) -> list[dict]:
         def train(checkpoint: Path | None) -> list[dict]:
-            rows = draw_rows(
-                corpora,
-                split,
-                pair_count=pair_count,
-                unpaired_count=unpaired_count,
-                seed=seed,
-                draw=draw,
-            )
-            home = corpora[split.dataset]
+            rows, pairs, fitted = prepared(draw)
             aligned = fit(
                 build(candidates[number]),
-                home.images[rows.taken.pairs[:, 0]],
-                home.texts[rows.taken.pairs[:, 1]],
+                *pairs,
                 *rows.pools,
                 settings=training,
-                teacher=teacher,
+                teacher=fitted,
                 seed=seeds[draw],
                 device=device,
                 checkpoint=checkpoint,
@@ -204,14 +214,14 @@ def align_draws(
         return [{"draw": draw, **row} for row in found]
 
     tuned = [
-        [run(draw, number) for draw in range(tuning_draws)] for number in range(len(candidates))
+        [run(draw, number) for number in range(len(candidates))] for draw in range(tuning_draws)
     ]
-    scores = [np.mean([rows[0]["validation_score"] for rows in each]) for each in tuned]
+    scores = np.mean([[rows[0]["validation_score"] for rows in each] for each in tuned], axis=0)
     best = int(np.argmax(scores))
     varied = [name for name in candidates[best] if len({str(c[name]) for c in candidates}) > 1]
     chosen = canonical({name: candidates[best][name] for name in varied})
     for draw in range(draws):
-        for row in tuned[best][draw] if draw < tuning_draws else run(draw, best):
+        for row in tuned[draw][best] if draw < tuning_draws else run(draw, best):
             yield row | {"chosen": chosen}
     runs.forget()
 
