@@ -20,7 +20,15 @@ ALIGNING = [
     "blindmatch.alignment.training",
     "blindmatch.prototypes",
 ]
-ALIGNING_BLINDLY = [*ALIGNING, "blindmatch.alignment.blind", "blindmatch.classification", *MATCHING]
+# And what an alignment without pairs gives.
+ALIGNING_BLINDLY = [
+    *ALIGNING,
+    *MATCHING,
+    "blindmatch.alignment._rounds",
+    "blindmatch.alignment.blind",
+    "blindmatch.classification",
+    "blindmatch.clusterings",
+]
 
 
 def split_of(wildcards):

@@ -298,7 +298,7 @@ def _unfit(
     if figure.kind == "model-size" and figure.score is None:
         yield f"{where}.score: kind 'model-size' expects a metric, found none"
     if (figure.kind == "recall") != (figure.against is not None):
-        yield f"{where}.against: expected for kind 'recall' and for no other, kind is {figure.kind!r}"
+        yield f"{where}.against: expected for kind 'recall' and no other, kind is {figure.kind!r}"
     if figure.kind == "trust" and not study.nulls:
         yield f"{where}: kind 'trust' expects {figure.experiment!r} to have nulls"
     for name in figure.bounds:

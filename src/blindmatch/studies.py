@@ -237,7 +237,7 @@ class BlindAlignmentSettings(Study):
     vision: Names
     language: Names
     draws: Count = Field(1, description="How many random halves of the images are clustered.")
-    rounds: Count = Field(3, description="The most refinements of a draw.")
+    rounds: Count = Field(2, description="The most refinements of a draw.")
 
 
 #: Section of the configuration -> the class of its entries.
@@ -278,9 +278,7 @@ KINDS = {
 }
 
 #: Kinds that are a table and no drawing.
-TABLES = frozenset(
-    {"metrics", "solvers", "classification", "ablation", "methods", "divergences"}
-)
+TABLES = frozenset({"metrics", "solvers", "classification", "ablation", "methods", "divergences"})
 
 
 class FigureSettings(Settings):

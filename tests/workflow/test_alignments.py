@@ -216,7 +216,7 @@ def test_only_what_depends_on_a_change_runs_again(made, change, jobs):
         ),
         (
             lambda study: study["figures"]["recall"].update(against=None),
-            "figures.recall.against: expected for kind 'recall' and for no other",
+            "figures.recall.against: expected for kind 'recall' and no other",
         ),
     ],
 )

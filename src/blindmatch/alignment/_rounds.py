@@ -176,6 +176,9 @@ class Draw:
 
         Each clusters a random part of the images; the others go to the nearest centroid.
         """
+        if "starts" in {field.name for field in dataclasses.fields(clustering)}:
+            # The mistakes of single starts differ, which is what a vote lives on.
+            clustering = dataclasses.replace(clustering, starts=1)
         named = np.empty((count, len(self.embeddings)), dtype=np.int64)
         progress = Progress("matched", f"clusterings ({purpose})", count, report=self.report)
         for number in range(count):

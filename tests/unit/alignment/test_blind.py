@@ -154,6 +154,15 @@ def test_voters_and_witnesses_are_different_clusterings():
     assert not np.array_equal(voters, witnesses)
 
 
+def test_a_voter_clusters_from_one_start():
+    draw = draw_of(planted(noise=2.0))
+    one, many = (
+        draw.blind_names(clusterings.build("k-means", {"starts": starts}), 3, "voters")
+        for starts in (1, 50)
+    )
+    assert np.array_equal(one, many)
+
+
 def test_assigned_names_are_balanced():
     affinity = np.random.default_rng(0).normal([0.5, 0.0, 0.0], 0.1, size=(600, 3))
     assert np.bincount(affinity.argmax(axis=1), minlength=3).max() > 590
