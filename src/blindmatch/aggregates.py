@@ -9,8 +9,8 @@ from blindmatch.provenance import text_digest
 from blindmatch.script import canonical
 from blindmatch.storage import advising, read_table
 
-#: Columns that hold measured times, which differ from run to run.
-MEASURED = frozenset({"seconds", "building"})
+#: Columns that hold measured time and memory, which differ from run to run.
+MEASURED = frozenset({"seconds", "building", "megabytes", "matrices"})
 
 
 def gather(
@@ -69,7 +69,7 @@ def _check_names(
 
 
 def results_digest(rows: Sequence[Mapping[str, object]]) -> str:
-    """Digest of rows without measured times: equal where two runs found the same."""
+    """Digest of rows without what was measured: equal where two runs found the same."""
     lasting = ({name: row[name] for name in row if name not in MEASURED} for row in rows)
     return text_digest(*map(canonical, lasting))[:16]
 

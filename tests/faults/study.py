@@ -36,14 +36,18 @@ STAGES = {
     "classify": ["results/classifications/birds/gw/means/exact/near/words.parquet"],
     "solve_ablation": ["results/ablations/inner-product/exact/d16/n5.parquet"],
     "solve_planted": ["results/phases/gw/exact/d3/n4/noise20.parquet"],
+    "align": ["results/alignments/few/student/near/words/p2/u2.parquet"],
+    "measure_plan": ["results/plans/few/ridge/near/words/p2/u2.parquet"],
+    "measure_gradient": ["results/gradients/explicit/d8/n20/t3.parquet"],
+    "align_blindly": ["results/blind-alignments/birds/gw/means/exact/alone/near/words.parquet"],
     "aggregate": ["results/aggregates/ablations/steps.parquet"],
     "figure_phase": ["results/figures/phase.pdf", "results/figures/phase.png"],
     "table_phase": ["results/tables/phase.csv", "results/tables/phase.tex"],
 }
 TARGETS = [target for targets in STAGES.values() for target in targets]
 
-#: What a clock measured, in rows and attributes.
-MEASURED = {"seconds", "building"}
+#: What was measured, in rows and attributes.
+MEASURED = {"seconds", "building", "megabytes", "matrices"}
 
 _PUBLISHED = bytes(range(256)) * 1000
 
@@ -74,6 +78,30 @@ def write_all_stages(project: Project, address: str) -> tuple[str, ...]:
                 "sizes": [4],
                 "noises": [20],
                 "draws": 1,
+            }
+        }
+        study["training"] = {"dimension": 4, "steps": 5, "device": "cpu"}
+        study["splits"] = {"few": {"dataset": "birds", "validation": 2, "test": 2}}
+        study["teachers"] = {"ridge": {"teacher": "cca"}}
+        study["methods"] = {
+            "student": {"method": "sotalign", "teacher": "ridge", "tuned": {"beta": [1, 10]}},
+            "alone": {"method": "linear", "teacher": "ridge"},
+        }
+        sides = {"vision": ["near"], "language": ["words"]}
+        few = {"splits": ["few"], **sides, "pair_counts": [2], "unpaired_counts": [2]}
+        study["alignments"] = {"few": {**few, "methods": ["student"]}}
+        study["plans"] = {"few": {**few, "teachers": ["ridge"], "epsilons": [0.1]}}
+        study["gradients"] = {
+            "few": {"ways": ["explicit"], "dimension": 8, "sizes": [20], "iterations": [3]}
+        }
+        study["blind_alignments"] = {
+            "few": {
+                **{key: pair[key] for key in ("datasets", "metrics")},
+                **sides,
+                "clusterings": ["means"],
+                "solvers": ["exact"],
+                "methods": ["alone"],
+                "rounds": 1,
             }
         }
         study["figures"] = {"phase": {"kind": "phase", "experiment": "planted", "title": "Phase"}}
@@ -119,6 +147,7 @@ def results(root: Path) -> dict[str, object]:
         if file.is_file()
         and "benchmarks" not in file.parts
         and file.suffix not in (".tmp", ".partial")
+        and file.parent.suffix != ".runs"
     }
 
 

@@ -14,6 +14,7 @@ TOGETHER = [
     "draw_halves embed_vision embed_language figure_phase table_phase",
     "compute_kernel_vision compute_kernel_language cluster shuffle measure_ratios aggregate",
     "select_subsets match match_all classify",
+    "align measure_plan measure_gradient align_blindly",
 ]
 
 
