@@ -228,6 +228,6 @@ def test_too_many_pairs_are_refused_by_the_job_with_the_most_that_there_are(made
     def change(study):
         study["alignments"]["few"] |= {"pair_counts": [30], "methods": ["supervised"]}
 
-    said = made.fail(*written(made, change), f"{FOLDER}/supervised/sight/words/p30/u20.parquet")
+    said = made.fail(f"{FOLDER}/supervised/sight/words/p30/u20.parquet", *written(made, change))
     assert "expected at most" in said
     assert "Traceback" not in said

@@ -102,6 +102,8 @@ def test_the_other_figures_are_targets_too(project):
         "trust",
         "phase_diagram",
         "phase_demo",
+        "sotalign_perplexity",
+        "blind_alignment",
     }
     jobs = project.jobs(
         *(f"results/figures/{name}.png" for name in names),
@@ -112,11 +114,30 @@ def test_the_other_figures_are_targets_too(project):
         **{f"{what}_scaling": 2 for what in ("figure", "table")},
         **{f"{what}_trust": 1 for what in ("figure", "table")},
         **{f"{what}_phase": 2 for what in ("figure", "table")},
+        **{f"{what}_perplexity": 1 for what in ("figure", "table")},
+        **{f"{what}_blind_alignment": 1 for what in ("figure", "table")},
     }
     # Nine sizes selected in both ways for three models; ten sizes for the demo's three.
     assert jobs["select_subsets"] == jobs["match"] == 9 * 2 * 3 + 10 * 3
     assert jobs["match_all"] == 2 * 8
     assert jobs["solve_planted"] == 10 * 10 + 5 * 5
+    # Three teachers; two datasets, three vision models, two language models, with and without KLOT.
+    assert (jobs["measure_plan"], jobs["align_blindly"]) == (3, 2 * 3 * 2 * 2)
+
+
+def test_the_figures_of_sotalign_are_one_target(project):
+    jobs = project.jobs("sotalign")
+    numbered = {
+        name: entry["kind"]
+        for name, entry in section(project, "figures").items()
+        if entry.get("article") == "sotalign"
+    }
+    assert len(numbered) == 8
+    tables = sum(n for rule, n in jobs.items() if rule.startswith("table_"))
+    drawn = sum(n for rule, n in jobs.items() if rule.startswith("figure_"))
+    assert (tables, drawn) == (8, sum(kind not in TABLES for kind in numbered.values()))
+    # Nothing of the other paper.
+    assert not {"match", "match_all", "classify", "cluster", "align_blindly"} & set(jobs)
 
 
 def test_the_demo_needs_no_download(project):
@@ -125,8 +146,11 @@ def test_the_demo_needs_no_download(project):
     assert (jobs["embed_vision"], jobs["embed_language"], jobs["match"]) == (3, 1, 30)
 
 
-def test_the_offline_study_has_every_kind_and_draws_its_sources_itself(project):
-    output = project.build("--dry-run", "--configfile", "config/study-offline.yaml")
+def test_the_offline_studies_have_every_kind_and_draw_their_sources_themselves(project):
+    output = "".join(
+        project.build("--dry-run", "--configfile", f"config/{name}-offline.yaml")
+        for name in ("study", "alignment")
+    )
     planned = set(re.findall(r"^(?:local)?rule (\w+):$", output, re.MULTILINE))
     tables = {f"table_{kind.replace('-', '_')}" for kind in KINDS}
     figures = {f"figure_{kind.replace('-', '_')}" for kind in set(KINDS) - TABLES}
