@@ -68,14 +68,7 @@ def plan_sharpness(
             seed=seed,
             draw=draw,
         )
-        home = corpora[split.dataset]
-        fitted = fit_teacher(
-            teacher,
-            home.images[rows.taken.pairs[:, 0]],
-            home.texts[rows.taken.pairs[:, 1]],
-            seed=int(training_seed),
-            device=device,
-        )
+        fitted = fit_teacher(teacher, *rows.pairs, seed=int(training_seed), device=device)
         images, texts = fitted.images(rows.pools[0]), fitted.texts(rows.pools[1])
         affinity = torch.from_numpy(images).to(device) @ torch.from_numpy(texts).to(device).T
         for epsilon in epsilons:

@@ -46,12 +46,15 @@ class Draw:
         Of the dataset that holds the pairs.
     taken : Taken
         Rows of the training pairs and of the unpaired pools.
+    pairs : (np.ndarray, np.ndarray)
+        Images and texts of the pairs, raw embeddings, shapes (pairs, Dx), (pairs, Dy).
     pools : (np.ndarray, np.ndarray)
         The unpaired images and texts, raw embeddings, shapes (unpaired, Dx), (unpaired, Dy).
     """
 
     split: Split
     taken: Taken
+    pairs: tuple[np.ndarray, np.ndarray]
     pools: tuple[np.ndarray, np.ndarray]
 
 
@@ -105,7 +108,8 @@ def draw_rows(
             order = random_rows(len(others), seed=seed, draw=draw, side=side)
             rows = others[order[:unpaired_count]]
         pools.append(rows)
-    return Draw(parts, taken, tuple(pools))
+    pairs = home.images[taken.pairs[:, 0]], home.texts[taken.pairs[:, 1]]
+    return Draw(parts, taken, pairs, tuple(pools))
 
 
 def align_draws(
@@ -177,8 +181,8 @@ def align_draws(
     progress = Progress("trained", "students", trained, report=report)
 
     @functools.lru_cache(maxsize=1)
-    def prepared(draw: int) -> tuple[Draw, tuple[np.ndarray, np.ndarray], LinearTeacher | None]:
-        """What all candidates of a draw share: its rows, its pairs, its teacher."""
+    def prepared(draw: int) -> tuple[Draw, LinearTeacher | None]:
+        """What all candidates of a draw share: its rows and its teacher."""
         rows = draw_rows(
             corpora,
             split,
@@ -187,18 +191,16 @@ def align_draws(
             seed=seed,
             draw=draw,
         )
-        home = corpora[split.dataset]
-        pairs = home.images[rows.taken.pairs[:, 0]], home.texts[rows.taken.pairs[:, 1]]
         if teacher is None:
-            return rows, pairs, None
-        return rows, pairs, fit_teacher(teacher, *pairs, seed=seeds[draw], device=device)
+            return rows, None
+        return rows, fit_teacher(teacher, *rows.pairs, seed=seeds[draw], device=device)
 
     def run(draw: int, number: int) -> list[dict]:
         def train(checkpoint: Path | None) -> list[dict]:
-            rows, pairs, fitted = prepared(draw)
+            rows, fitted = prepared(draw)
             aligned = fit(
                 build(candidates[number]),
-                *pairs,
+                *rows.pairs,
                 *rows.pools,
                 settings=training,
                 teacher=fitted,
