@@ -17,6 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from blindmatch.datasets import open_dataset
+from blindmatch.settings import DatasetSettings
+
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
 _CIFAR100 = """
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
@@ -355,3 +358,15 @@ def _python2_pickle(content: object) -> bytes:
     stream = io.BytesIO()
     _Python2Pickler(stream, protocol=2).dump(content)
     return stream.getvalue()
+
+
+def opened(loader, path, folder="unused", **settings):
+    """The dataset of an entry of these settings."""
+    return open_dataset("mine", DatasetSettings(loader=loader, path=str(path), **settings), folder)
+
+
+def looks_like(dataset, row, label, copy, size=32):
+    """Whether an image is the one that `datafiles` draws and packs as JPEG."""
+    stream = io.BytesIO()
+    Image.fromarray(class_image(label, copy, size)).save(stream, "JPEG")
+    return np.array_equal(dataset.image(row), Image.open(stream))
